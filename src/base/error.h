@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one error type of Octet, and the context path that every message starts with.
+#pragma once
+
+#include <cstdint>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace octet {
+
+/// Thrown for every failure that a user can cause. what() reads "where: which op: rule (values)".
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& message) : std::runtime_error(message) {}
+};
+
+/// Names where we are ("layer2", "0", "conv1") for the lifetime of the object; the names of all
+/// live scopes of this thread, joined by dots, start each error message made meanwhile.
+/// `name` must outlive the scope. Empty names add nothing.
+class ContextScope {
+ public:
+  explicit ContextScope(std::string_view name);
+  ~ContextScope();
+  ContextScope(const ContextScope&) = delete;
+  ContextScope& operator=(const ContextScope&) = delete;
+
+  /// The dotted path of this thread's live scopes, empty outside any.
+  static std::string path();
+};
+
+namespace detail {
+
+inline void append(std::ostream& out, const std::vector<std::int64_t>& values) {
+  out << '[';
+  for (std::size_t i = 0; i < values.size(); ++i) out << (i ? ", " : "") << values[i];
+  out << ']';
+}
+template <typename T>
+void append(std::ostream& out, const T& value) {
+  out << value;
+}
+
+[[noreturn]] void throw_error(const std::string& message);
+
+}  // namespace detail
+
+/// Joins its arguments into one text; vectors of integers print as [1, 2, 3].
+template <typename... Parts>
+std::string text(const Parts&... parts) {
+  std::ostringstream out;
+  (detail::append(out, parts), ...);
+  return out.str();
+}
+
+/// Throws Error with the context path and the joined parts.
+template <typename... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  detail::throw_error(text(parts...));
+}
+
+/// Checks a rule at the edge where user input arrives; throws Error when it does not hold.
+template <typename... Parts>
+void require(bool condition, const Parts&... parts) {
+  if (!condition) [[unlikely]]
+    fail(parts...);
+}
+
+}  // namespace octet
