@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/kernels/parallel.h"
+
+#include <omp.h>
+
+#include "octet/base/error.h"
+
+namespace octet::kernels {
+
+void set_num_threads(int count) {
+  require(count >= 1, "set_num_threads: count must be at least 1, got ", count);
+  omp_set_num_threads(count);
+}
+
+int num_threads() { return omp_get_max_threads(); }
+
+void parallel_tasks(std::int64_t count, TaskRef task) {
+  if (count <= 1 || omp_in_parallel() || omp_get_max_threads() == 1) {
+    for (std::int64_t i = 0; i < count; ++i) task(i);
+    return;
+  }
+  // Neighbouring tasks on one thread; a thread that falls behind gets fewer. Which thread runs a task changes no value.
+#pragma omp parallel for schedule(dynamic, 1)
+  for (std::int64_t i = 0; i < count; ++i) task(i);
+}
+
+}  // namespace octet::kernels
