@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading PNG, JPEG and BMP files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "octet/data/image.h"
+
+namespace octet {
+
+/// What an image file may cost at most; checked before its pixels are decoded.
+struct ImageLimits {
+  std::uint64_t max_file_bytes = std::uint64_t{32} << 20;
+  std::int64_t max_height = 8192, max_width = 8192;
+};
+
+/// Decodes a PNG, JPEG or BMP file that lies in memory, to `channels` = 1 (grey) or 3 (red, green, blue); other colour
+/// models are converted, transparency is dropped, 16-bit samples lose their lower half. `source` names the file in
+/// errors. Throws Error for another format, for sizes beyond `limits`, and for truncated or damaged files (a PNG by its
+/// checksums, a JPEG only where its structure shows it).
+Image decode_image(std::string_view bytes, std::int64_t channels, const std::string& source,
+                   const ImageLimits& limits = {});
+
+/// Reads and decodes a file.
+Image read_image(const std::filesystem::path& path, std::int64_t channels, const ImageLimits& limits = {});
+
+}  // namespace octet

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changing the size of images.
+#pragma once
+
+#include "octet/base/shape.h"
+#include "octet/data/image.h"
+
+namespace octet {
+
+/// A part of an image, in pixels.
+struct Window {
+  std::int64_t top, left, height, width;
+};
+
+/// The pixels of a window. The window lies within the image (asserted).
+Image crop(const Image& image, const Window& window);
+
+/// Bilinear with half-pixel centres; when it shrinks, the filter is widened so that every pixel counts (as Pillow and
+/// torchvision's antialias do). Values are rounded to nearest. Sizes are positive (asserted).
+Image resize(const Image& image, Size2 size);
+
+}  // namespace octet
