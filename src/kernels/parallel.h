@@ -18,7 +18,8 @@ class TaskRef {
  public:
   template <typename F>
   TaskRef(const F& f)  // NOLINT: implicit on purpose
-      : object_(std::addressof(f)), call_([](const void* object, std::int64_t i) { (*static_cast<const F*>(object))(i); }) {}
+      : object_(std::addressof(f)),
+        call_([](const void* object, std::int64_t i) { (*static_cast<const F*>(object))(i); }) {}
   void operator()(std::int64_t i) const { call_(object_, i); }
 
  private:

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// Primitives are made once per (direction, slice shape) and kept for the life of the process. Weights are packed into
+// the primitive's format once per call, which in training is once per step.
+#include "octet/kernels/conv.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <tuple>
+#include <unordered_map>
+
+#include "octet/base/error.h"
+#include "octet/kernels/memory.h"
+#include "octet/kernels/onednn.h"
+#include "octet/kernels/parallel.h"
+#include "octet/kernels/simd.h"
+
+namespace octet::kernels {
+namespace {
+
+using dnnl::memory;
+
+constexpr std::int64_t kSlices = 8;                              // of a batch; enough for 8 threads, cheap for 1
+constexpr std::int64_t kGradientBytes = std::int64_t{32} << 20;  // of all slices' weight gradients together
+
+std::atomic<BatchSum> batch_sum{BatchSum::kFixedOrder};
+
+Chunks batch_slices(std::int64_t n, std::int64_t slices) { return {n, (n + slices - 1) / slices}; }
+
+// A wide layer's weights outweigh its activations: fewer slices, so that adding them up stays cheap.
+Chunks gradient_slices(const ConvShape& s) {
+  const std::int64_t bytes = s.weight_count() * static_cast<std::int64_t>(sizeof(float));
+  return batch_slices(s.n, std::clamp(kGradientBytes / bytes, std::int64_t{4}, kSlices));
+}
+
+const ConvPrimitive& cached_conv(ConvDirection direction, ConvShape s, std::int64_t n, bool bias) {
+  struct Entry {
+    ConvDirection direction;
+    bool bias;
+    int threads;
+    ConvShape shape;
+    ConvPrimitive conv;
+  };
+  static std::mutex mutex;
+  static std::unordered_multimap<std::size_t, Entry> cache;
+
+  s.n = n;
+  const int threads = num_threads();
+  std::size_t hash = static_cast<std::size_t>(direction) * 2 + bias;
+  for (const std::int64_t value : {std::int64_t{threads}, s.n, s.ci, s.h, s.w, s.co, s.kh, s.kw, s.oh, s.ow, s.stride.h,
+                                   s.stride.w, s.padding.h, s.padding.w, s.dilation.h, s.dilation.w, s.groups})
+    hash = hash * 1000003 + static_cast<std::size_t>(value);
+
+  const std::lock_guard lock(mutex);
+  const auto [first, last] = cache.equal_range(hash);
+  for (auto it = first; it != last; ++it) {
+    const Entry& e = it->second;
+    if (e.direction == direction && e.bias == bias && e.threads == threads && e.shape == s) return e.conv;
+  }
+  return cache.emplace(hash, Entry{direction, bias, threads, s, make_conv(direction, s, bias)})->second.conv;
+}
+
+memory wrap(const memory::desc& desc, const void* data) {
+  return memory(desc, onednn_engine(), const_cast<void*>(data));
+}
+
+// Copies between formats. Element by element, so oneDNN's own threading cannot change a bit.
+void reorder(const memory::desc& from_desc, const void* from, const memory::desc& to_desc, void* to) {
+  using Key = std::pair<memory::desc, memory::desc>;
+  struct Cached {
+    Key key;
+    dnnl::reorder primitive;
+  };
+  thread_local std::vector<Cached> cache;
+  memory source = wrap(from_desc, from), target = wrap(to_desc, to);
+  auto found = std::find_if(cache.begin(), cache.end(),
+                            [&](const Cached& c) { return c.key.first == from_desc && c.key.second == to_desc; });
+  if (found == cache.end()) found = cache.insert(cache.end(), {{from_desc, to_desc}, dnnl::reorder(source, target)});
+  found->primitive.execute(onednn_stream(), source, target);
+  onednn_stream().wait();
+}
+
+// Weights in the format of `desc`: themselves, or a packed copy that lives in `storage`.
+const float* packed(const ConvShape& s, const float* w, const memory::desc& desc, Buffer& storage) {
+  const memory::desc plain = weight_desc(s);
+  if (desc == plain) return w;
+  storage = Buffer(static_cast<std::int64_t>(desc.get_size()));
+  reorder(plain, w, desc, storage.data());
+  return storage.floats();
+}
+
+// An activation in the format that the primitive wants; a copy only where channels-last has no fast kernel.
+class Activation {
+ public:
+  Activation(const memory::desc& nhwc, const memory::desc& wanted, bool same, const float* data)
+      : nhwc_(nhwc), wanted_(wanted), data_(data) {
+    if (!same) copy_ = Buffer(static_cast<std::int64_t>(wanted.get_size()));
+  }
+  memory input() {
+    if (copy_.data()) reorder(nhwc_, data_, wanted_, copy_.data());
+    return output();
+  }
+  memory output() const { return wrap(wanted_, copy_.data() ? copy_.data() : data_); }
+  void store() {
+    if (copy_.data()) reorder(wanted_, copy_.data(), nhwc_, const_cast<float*>(data_));
+  }
+
+ private:
+  const memory::desc nhwc_, wanted_;
+  const float* data_;
+  Buffer copy_;
+};
+
+struct SliceData {
+  const float *src, *weights, *bias, *dst;  // of this slice; what the direction computes is written
+};
+
+void run(ConvDirection direction, const ConvPrimitive& conv, const ConvShape& s, std::int64_t n,
+         const SliceData& data) {
+  const Buffer scratchpad(static_cast<std::int64_t>(conv.scratchpad.get_size()));
+  Activation src(nhwc_desc(n, s.ci, s.h, s.w), conv.src, conv.src_is_nhwc, data.src);
+  Activation dst(nhwc_desc(n, s.co, s.oh, s.ow), conv.dst, conv.dst_is_nhwc, data.dst);
+  const memory weights = wrap(conv.weights, data.weights), scratch = wrap(conv.scratchpad, scratchpad.data());
+  dnnl::stream& stream = onednn_stream();
+  if (direction == ConvDirection::kForward) {
+    std::unordered_map<int, memory> args{{DNNL_ARG_SRC, src.input()},
+                                         {DNNL_ARG_WEIGHTS, weights},
+                                         {DNNL_ARG_DST, dst.output()},
+                                         {DNNL_ARG_SCRATCHPAD, scratch}};
+    if (data.bias)
+      args.emplace(DNNL_ARG_BIAS, wrap(memory::desc({s.co}, memory::data_type::f32, memory::format_tag::x), data.bias));
+    conv.primitive.execute(stream, args);
+    stream.wait();
+    dst.store();
+  } else if (direction == ConvDirection::kBackwardData) {
+    conv.primitive.execute(stream, {{DNNL_ARG_DIFF_SRC, src.output()},
+                                    {DNNL_ARG_WEIGHTS, weights},
+                                    {DNNL_ARG_DIFF_DST, dst.input()},
+                                    {DNNL_ARG_SCRATCHPAD, scratch}});
+    stream.wait();
+    src.store();
+  } else {
+    conv.primitive.execute(stream, {{DNNL_ARG_SRC, src.input()},
+                                    {DNNL_ARG_DIFF_WEIGHTS, weights},
+                                    {DNNL_ARG_DIFF_DST, dst.input()},
+                                    {DNNL_ARG_SCRATCHPAD, scratch}});
+    stream.wait();
+  }
+}
+
+const ConvPrimitive& slice_conv(ConvDirection direction, const ConvShape& s, std::int64_t n, bool bias) {
+  const SingleThread one;
+  return cached_conv(direction, s, n, bias);
+}
+
+// Forward and data gradient: every output element belongs to one image, so slices share nothing but the weights.
+void run_slices(ConvDirection direction, const ConvShape& s, const float* src, const float* w, const float* bias,
+                const float* dst) {
+  if (s.n == 0) return;
+  const Chunks slices = batch_slices(s.n, kSlices);
+  const std::int64_t src_image = s.ci * s.h * s.w, dst_image = s.co * s.oh * s.ow;
+  const std::int64_t last_n = s.n - slices.begin(slices.count() - 1);
+  const ConvPrimitive& conv = slice_conv(direction, s, slices.chunk, bias != nullptr);
+  const ConvPrimitive& last = last_n == slices.chunk ? conv : slice_conv(direction, s, last_n, bias != nullptr);
+  Buffer storage, last_storage;
+  const float* weights = packed(s, w, conv.weights, storage);
+  const float* last_weights = last.weights == conv.weights ? weights : packed(s, w, last.weights, last_storage);
+  parallel_tasks(slices.count(), [&](std::int64_t i) {
+    const SingleThread one;
+    const bool is_last = i + 1 == slices.count();
+    const std::int64_t begin = slices.begin(i);
+    run(direction, is_last ? last : conv, s, slices.end(i) - begin,
+        {src + begin * src_image, is_last ? last_weights : weights, bias, dst + begin * dst_image});
+  });
+}
+
+OCTET_CLONES void add_up(const float* parts, std::int64_t count, std::int64_t stride, float* sum, std::int64_t begin,
+                         std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) {
+    float total = parts[i];
+    for (std::int64_t k = 1; k < count; ++k) total += parts[k * stride + i];
+    sum[i] = total;
+  }
+}
+
+}  // namespace
+
+void set_batch_sum(BatchSum how) { batch_sum = how; }
+
+void conv_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y) {
+  run_slices(ConvDirection::kForward, s, x, w, bias, y);
+}
+
+void conv_backward_data(const ConvShape& s, const float* w, const float* dy, float* dx) {
+  run_slices(ConvDirection::kBackwardData, s, dx, w, nullptr, dy);
+}
+
+void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, float* dw) {
+  if (s.n == 0) return std::fill_n(dw, s.weight_count(), 0.0F), void();
+  const memory::desc plain = weight_desc(s);
+  if (batch_sum == BatchSum::kThreadDependent) {
+    const ConvPrimitive& whole = cached_conv(ConvDirection::kBackwardWeights, s, s.n, false);
+    const Buffer gradient(static_cast<std::int64_t>(whole.weights.get_size()));
+    run(ConvDirection::kBackwardWeights, whole, s, s.n, {x, gradient.floats(), nullptr, dy});
+    return reorder(whole.weights, gradient.data(), plain, dw);
+  }
+
+  const Chunks slices = gradient_slices(s);
+  const std::int64_t src_image = s.ci * s.h * s.w, dst_image = s.co * s.oh * s.ow;
+  const std::int64_t last_n = s.n - slices.begin(slices.count() - 1);
+  const ConvPrimitive& conv = slice_conv(ConvDirection::kBackwardWeights, s, slices.chunk, false);
+  const ConvPrimitive& last =
+      last_n == slices.chunk ? conv : slice_conv(ConvDirection::kBackwardWeights, s, last_n, false);
+  const std::int64_t part = static_cast<std::int64_t>(conv.weights.get_size() / sizeof(float));
+  const Buffer parts = Buffer::floats(part * slices.count());
+  parallel_tasks(slices.count(), [&](std::int64_t i) {
+    const SingleThread one;
+    const std::int64_t begin = slices.begin(i), n = slices.end(i) - begin;
+    const bool is_last = i + 1 == slices.count();
+    float* const gradient = parts.floats() + i * part;
+    const SliceData data{x + begin * src_image, gradient, nullptr, dy + begin * dst_image};
+    if (!is_last || last.weights == conv.weights)
+      return run(ConvDirection::kBackwardWeights, is_last ? last : conv, s, n, data);
+    const Buffer other(static_cast<std::int64_t>(last.weights.get_size()));  // the short slice has a format of its own
+    run(ConvDirection::kBackwardWeights, last, s, n, {data.src, other.floats(), nullptr, data.dst});
+    reorder(last.weights, other.data(), conv.weights, gradient);
+  });
+  float* const sum = conv.weights == plain ? dw : parts.floats();
+  parallel_range(part, kStreamChunk, [&](std::int64_t begin, std::int64_t end) {
+    add_up(parts.floats(), slices.count(), part, sum, begin, end);
+  });
+  if (sum != dw) reorder(conv.weights, sum, plain, dw);
+}
+
+}  // namespace octet::kernels

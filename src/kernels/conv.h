@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// 2-D convolution in float32 and its two gradients.
+//
+// Activations are channels-last, weights row-major [Cout, Cin/groups, Kh, Kw]. The batch is cut into slices chosen from
+// the shape alone; each slice is one single-threaded oneDNN primitive, slices run in parallel, and what they sum
+// (weight gradients) is added in their order. So no result depends on the number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "octet/base/shape.h"
+
+namespace octet::kernels {
+
+struct ConvShape {
+  std::int64_t n = 0, ci = 0, h = 0, w = 0;  ///< input [n, ci, h, w]
+  std::int64_t co = 0, kh = 0, kw = 0;       ///< weights [co, ci / groups, kh, kw]
+  std::int64_t oh = 0, ow = 0;               ///< output [n, co, oh, ow]
+  Size2 stride = 1, padding = 0, dilation = 1;
+  std::int64_t groups = 1;
+
+  friend bool operator==(const ConvShape&, const ConvShape&) = default;
+  std::int64_t weight_count() const { return co * (ci / groups) * kh * kw; }
+};
+
+/// y = conv(x, w) + bias; bias may be null.
+void conv_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y);
+/// dx = the gradient of conv_forward with respect to x.
+void conv_backward_data(const ConvShape& s, const float* w, const float* dy, float* dx);
+/// dw = the gradient of conv_forward with respect to w.
+void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, float* dw);
+
+/// How the weight gradient's sum over the batch is cut: by shape (default), or by oneDNN itself as it likes best for
+/// the number of threads. The second exists to measure what the first costs; its bits depend on the thread count.
+enum class BatchSum { kFixedOrder, kThreadDependent };
+void set_batch_sum(BatchSum how);
+
+}  // namespace octet::kernels

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// oneDNN for the rest of this room: engine, stream, and convolution primitives. Private to the room.
+// onednn.cpp is the one file that knows how 2.x and 3.x differ.
+#pragma once
+
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+
+#include "octet/kernels/conv.h"
+
+namespace octet::kernels {
+
+const dnnl::engine& onednn_engine();
+/// This thread's stream.
+dnnl::stream& onednn_stream();
+
+enum class ConvDirection { kForward, kBackwardData, kBackwardWeights };
+
+/// A convolution primitive and the formats it wants. In kBackwardData src and dst are their gradients, in
+/// kBackwardWeights weights and dst are.
+struct ConvPrimitive {
+  dnnl::primitive primitive;
+  dnnl::memory::desc src, weights, dst, scratchpad;
+  bool src_is_nhwc = false,
+       dst_is_nhwc = false;    ///< else the data must be reordered (only where nhwc has no fast kernel)
+  std::string implementation;  ///< oneDNN's name of the kernel
+};
+
+/// Creates the primitive for `s`, made for the current number of OpenMP threads. Throws Error if oneDNN cannot.
+ConvPrimitive make_conv(ConvDirection direction, const ConvShape& s, bool bias);
+
+dnnl::memory::desc nhwc_desc(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w);
+/// The row-major weights of `s`: oihw, or goihw with groups.
+dnnl::memory::desc weight_desc(const ConvShape& s);
+
+/// Version as in "2.6.3", and the instruction set it uses, as in "AVX512_CORE_VNNI".
+std::string onednn_version();
+std::string onednn_isa();
+
+/// While it lives, OpenMP regions that this thread starts have one thread: oneDNN then neither creates nor runs a
+/// primitive whose order of summation depends on the thread count.
+class SingleThread {
+ public:
+  SingleThread();
+  ~SingleThread();
+  SingleThread(const SingleThread&) = delete;
+  SingleThread& operator=(const SingleThread&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace octet::kernels
