@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# One static library per room of docs/design.md, so that a link error shows an include that points up.
+# One static library per room of docs/design.md, so that a link error shows an include that points up. What a room links
+# (LINKS) is also what it may include: tests/layering.cmake reads it back from the property OCTET_ROOMS.
 
-# octet_room(NAME LINKS ...): octet_NAME from src/NAME/*.cpp; with tests/NAME/*_test.cpp it also gets NAME_test.
+# "octet/nn/module.h" is src/nn/module.h: the prefix is a link, so that the sources need no extra folder.
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/include/octet SYMBOLIC)
+
+# octet_room(NAME [PRIVATE_HEADERS regex...] LINKS ...): octet_NAME from src/NAME/*.cpp. Headers whose file name matches
+# one of the expressions stay in the room: they are not installed and no other room may include them.
 function(octet_room NAME)
-  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "PRIVATE_HEADERS;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.cpp)
   if(NOT sources)
     return()
@@ -15,6 +21,31 @@ function(octet_room NAME)
                                                   $<INSTALL_INTERFACE:include>)
   target_link_libraries(octet_${NAME} ${ARG_LINKS})
   octet_compile_options(octet_${NAME})
+
+  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.h)
+  set(private ${headers})
+  list(JOIN ARG_PRIVATE_HEADERS "|" expression)
+  if(expression)
+    list(FILTER private INCLUDE REGEX "/(${expression})$")
+    list(REMOVE_ITEM headers ${private})
+  else()
+    set(private)
+  endif()
+  set_target_properties(octet_${NAME} PROPERTIES OCTET_PUBLIC_HEADERS "${headers}" OCTET_PRIVATE_HEADERS "${private}")
+  set_property(GLOBAL APPEND PROPERTY OCTET_ROOMS ${NAME})
+endfunction()
+
+# octet_umbrella(NAME ROOM...): the target octet::NAME, which stands for the rooms and all that they link.
+function(octet_umbrella NAME)
+  add_library(octet_umbrella_${NAME} INTERFACE)
+  add_library(octet::${NAME} ALIAS octet_umbrella_${NAME})
+  set_target_properties(octet_umbrella_${NAME} PROPERTIES EXPORT_NAME ${NAME})
+  foreach(room IN LISTS ARGN)
+    if(TARGET octet_${room})
+      target_link_libraries(octet_umbrella_${NAME} INTERFACE octet_${room})
+    endif()
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY OCTET_UMBRELLAS octet_umbrella_${NAME})
 endfunction()
 
 # Every product is rounded before it is added (no FMA contraction): results are one and the same for every instruction
@@ -22,6 +53,14 @@ endfunction()
 function(octet_compile_options TARGET)
   target_compile_options(${TARGET} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi -ffp-contract=off
                          $<$<BOOL:${OCTET_WARNINGS_AS_ERRORS}>:-Werror>)
+endfunction()
+
+# octet_program(NAME SOURCES ... LINKS ...): an executable of ours, linked with octet::octet.
+function(octet_program NAME)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${NAME} ${ARG_SOURCES})
+  target_link_libraries(${NAME} PRIVATE octet::octet ${ARG_LINKS})
+  octet_compile_options(${NAME})
 endfunction()
 
 # octet_tests(NAME LINKS ...): NAME_test from tests/NAME/*_test.cpp, each TEST a ctest of its own.
@@ -32,10 +71,13 @@ function(octet_tests NAME)
     return()
   endif()
   add_executable(${NAME}_test ${sources})
+  set_target_properties(${NAME}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   target_include_directories(${NAME}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${NAME}_test PRIVATE OCTET_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
                              OCTET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${NAME}_test PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
   octet_compile_options(${NAME}_test)
-  gtest_discover_tests(${NAME}_test DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
+  # Tests run side by side: threads that wait must not spin on the core that another test computes on.
+  gtest_discover_tests(${NAME}_test DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
+                       PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
 endfunction()

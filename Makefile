@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin face: what it does is in scripts/ and in the CMake presets.
+.DEFAULT_GOAL := help
+.PHONY: demo test bench-train same-bits format check-format fuzz help dependencies configure
+
+JOBS ?= $(shell nproc)
+BUILD := cmake --build --preset release --parallel $(JOBS)
+
+dependencies:
+	@scripts/install_dependencies.sh
+
+configure: dependencies
+	@cmake --preset release
+
+demo: configure ## install what is missing, build, and train a ResNet on real images
+	@$(BUILD) --target octet
+	build/release/octet train experiments/demo.yaml
+
+test: configure ## install what is missing, build, and run all tests
+	@$(BUILD)
+	ctest --preset release
+
+bench-train: configure ## time training against PyTorch
+	@scripts/install_dependencies.sh --bench
+	@$(BUILD)
+	bench/train.sh build/release
+
+same-bits: configure ## show that results do not depend on threads or interruptions
+	@$(BUILD)
+	bench/same_bits.sh build/release
+
+format: ## lay out the sources with clang-format
+	@scripts/install_dependencies.sh --dev
+	@scripts/format.sh
+
+check-format: ## fail where clang-format would change a source
+	@scripts/install_dependencies.sh --dev
+	@scripts/format.sh --check
+
+fuzz: ## try damaged input on every reader for a short time
+	@scripts/install_dependencies.sh --dev
+	@scripts/fuzz.sh
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
