@@ -2,6 +2,7 @@
 // Module: a tree of layers with named parameters, buffers and child slots.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,6 +42,20 @@ struct NamedTensor {
   Tensor tensor;
 };
 
+/// An integer of a module with its dotted name; `value` points into the module.
+struct NamedCounter {
+  std::string name;
+  std::int64_t* value;
+  bool in_weights;  ///< false: needed to continue a run (a random position), unknown to weight files
+};
+
+namespace detail {
+template <typename M>
+concept HasOptions = requires {
+  typename M::Options;
+};
+}  // namespace detail
+
 /// Base class of layers and models. Owns its children in slots; neither copyable nor movable, see clone().
 class Module {
  public:
@@ -51,21 +66,26 @@ class Module {
   virtual Tensor forward(const Tensor& x) = 0;
   Tensor operator()(const Tensor& x) { return forward(x); }
 
-  /// PyTorch's class name: "Conv2d", "BasicBlock".
-  virtual std::string type_name() const = 0;
+  /// The class name without namespaces, as PyTorch prints it: "Conv2d", "BasicBlock".
+  virtual std::string type_name() const;
   /// A module of the same make with copies of all parameters, buffers, modes and children (also replaced ones).
-  /// Implemented as `return copy_state_to(std::make_unique<MyBlock>(options_));`.
-  virtual std::unique_ptr<Module> clone() const = 0;
+  /// A class that wants it writes `return copy_state_to(std::make_unique<MyBlock>(options_, rng));`; without, Error.
+  virtual std::unique_ptr<Module> clone() const;
 
   /// All trainable tensors of the tree in registration order, depth first, with dotted names.
   std::vector<NamedTensor> named_parameters() const;
   std::vector<Tensor> parameters() const;
   /// All saved but not trained tensors (running statistics), likewise.
   std::vector<NamedTensor> named_buffers() const;
-  /// Calls visit(path, module) for this module (path "") and all below it, depth first.
+  /// All saved integers (batches seen by a BatchNorm), likewise.
+  std::vector<NamedCounter> named_counters();
+
+  /// Calls visit(path, module) for this module (path "") and all below it, depth first, parents first.
   void visit(const std::function<void(const std::string& path, Module& module)>& visit);
-  /// The module at a dotted path. Throws Error with the nearest valid path.
+  /// The module at a dotted path, "" for this one. Throws Error with the nearest valid path.
   Module& at(std::string_view path);
+  /// The slot at a dotted path, whose module can be replaced. Throws Error with the nearest valid path.
+  Child& slot(std::string_view path);
 
   /// Training or evaluation mode of the whole tree. New modules are in training mode.
   void train(bool on = true);
@@ -73,31 +93,55 @@ class Module {
   bool training() const { return training_; }
 
   const std::vector<std::unique_ptr<Child>>& children() const { return children_; }
+  /// This module's own tensors, without those of its children.
+  const std::vector<NamedTensor>& own_parameters() const { return parameters_; }
+  const std::vector<NamedTensor>& own_buffers() const { return buffers_; }
+  std::vector<NamedCounter> own_counters();
+  /// Number of trainable values in the tree.
   std::int64_t parameter_count() const;
 
  protected:
   Module() = default;
 
-  /// Adds a child slot that holds a new M(args...). Names: no dots, unique within this module; else Error.
+  /// Adds a child slot that holds a new M. Names: not empty, no dots, unique within this module; else Error.
+  /// M's options may be a braced list: add<Conv2d>("conv1", {.in_channels = 3, ...}, rng).
   template <typename M, typename... Args>
-  Child& add(std::string name, Args&&... args) {
+  Child& add(std::string name, typename M::Options options, Args&&... args) {
+    return add(std::move(name), std::make_unique<M>(std::move(options), std::forward<Args>(args)...));
+  }
+  template <typename M, typename... Args>
+  requires(!detail::HasOptions<M> || sizeof...(Args) == 0) Child& add(std::string name, Args&&... args) {
     return add(std::move(name), std::make_unique<M>(std::forward<Args>(args)...));
   }
   Child& add(std::string name, std::unique_ptr<Module> module);
-  /// Registers a trainable tensor (requires_grad is set) and returns it.
+
+  /// Registers a trainable tensor (requires_grad is set) and returns it. Names as for add().
   Tensor add_parameter(std::string name, Tensor tensor);
   /// Registers a saved, untrained tensor and returns it.
   Tensor add_buffer(std::string name, Tensor tensor);
+  /// Registers a saved integer, 0 at first; the reference lives as long as the module.
+  std::int64_t& add_counter(std::string name, bool in_weights = true);
   /// Copies this module's values, mode and children into `to`, a module of the same make; returns `to`.
   std::unique_ptr<Module> copy_state_to(std::unique_ptr<Module> to) const;
 
  private:
+  struct Counter {
+    std::string name;
+    bool in_weights;
+    std::int64_t value = 0;
+  };
+
+  void require_new_name(const std::string& name, const char* what) const;
+  Child* find_slot(std::string_view path);
+  [[noreturn]] void fail_unknown_path(std::string_view path);
+
   std::vector<std::unique_ptr<Child>> children_;
   std::vector<NamedTensor> parameters_, buffers_;
+  std::vector<std::unique_ptr<Counter>> counters_;  // pointers, because add_counter() gives references
   bool training_ = true;
 };
 
-/// Runs `module` on `inputs` without gradients and returns what the tape saw. The module is not changed: its mode,
+/// Runs `module` on `input` without gradients and returns what the tape saw. The module is not changed: its mode,
 /// values and statistics are the same afterwards.
 Graph trace(Module& module, const Tensor& input);
 
