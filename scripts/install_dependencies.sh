@@ -10,7 +10,8 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build pkg-config
-  libdnnl-dev libyaml-cpp-dev nlohmann-json3-dev libstb-dev zlib1g-dev libcli11-dev libfmt-dev
+  libdnnl-dev ocl-icd-opencl-dev # Debian 12's oneDNN package asks for OpenCL, but does not bring it
+  libyaml-cpp-dev nlohmann-json3-dev libstb-dev zlib1g-dev libcli11-dev libfmt-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   dataset-fashion-mnist
 )
