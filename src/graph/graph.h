@@ -20,16 +20,16 @@ using Attributes = std::map<std::string, Attribute>;
 struct Value {
   enum class Kind { kInput, kParameter, kConstant, kResult };
   Kind kind = Kind::kResult;
-  std::string name;    ///< parameter: its name in the module ("layer1.0.conv1.weight"); else "input", "conv2d_3", ...
-  Shape shape;         ///< logical shape, activations (N, C, H, W)
-  int producer = -1;   ///< index of the node that computes it, -1 if none does
+  std::string name;   ///< parameter: its name in the module ("layer1.0.conv1.weight"); else "input", "conv2d_3", ...
+  Shape shape;        ///< logical shape, activations (N, C, H, W)
+  int producer = -1;  ///< index of the node that computes it, -1 if none does
 };
 
 /// One op, executed once.
 struct Node {
-  std::string op;       ///< "conv2d", "relu", ...
-  std::string module;   ///< dotted path of the module whose forward ran it, "" at the top
-  int call = 0;         ///< how many times that module had been called before: > 0 means it is reused
+  std::string op;           ///< "conv2d", "relu", ...
+  std::string module;       ///< dotted path of the module whose forward ran it, "" at the top
+  int call = 0;             ///< how many times that module had been called before: > 0 means it is reused
   std::vector<int> inputs;  ///< indices into Graph::values, -1 where an optional input is absent
   int output = -1;          ///< index into Graph::values
   Attributes attributes;

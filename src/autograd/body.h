@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is behind a Tensor handle. Private to the room.
+//
+// A tensor's values may be *pending*: batch_norm, add and relu note what they would compute (a Pending) instead of
+// computing it, and the first reader does all of it in one pass. relu(batch_norm(x) + z) thus reads x and z once and
+// writes once, and its backward masks, sums and applies in two. This is the whole of it: at most two terms and a ReLU,
+// no graph, no compiler. Nothing stays pending while a trace is taken. What a pending tensor reads are activations and
+// gradients, which nobody writes to once they are made; sums of other tensors (parameters, say) are computed at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "octet/autograd/tape.h"
+#include "octet/autograd/tensor.h"
+#include "octet/kernels/epilogue.h"
+#include "octet/kernels/memory.h"
+
+namespace octet::detail {
+
+/// One batch normalisation, once its statistics are known: what the forward and the backward pass need of it.
+struct BatchNormState {
+  Tensor x, gamma, beta;   ///< the op's inputs; gamma and beta may be undefined
+  kernels::Buffer values;  ///< four runs of `channels` floats: mean, 1/sqrt(var + eps), scale, shift
+  std::int64_t channels = 0;
+  bool training = false;  ///< statistics depend on x, and so does the gradient
+
+  const float* mean() const { return values.floats(); }
+  const float* inverse_std() const { return values.floats() + channels; }
+  const float* scale() const { return values.floats() + 2 * channels; }
+  const float* shift() const { return values.floats() + 3 * channels; }
+};
+
+/// relu?( term 0 [+ term 1] ), see kernels/epilogue.h.
+struct Pending {
+  struct Term {
+    Tensor x;
+    std::shared_ptr<const BatchNormState> norm;  ///< null: the term is x itself
+    kernels::EpilogueTerm values() const;
+  };
+  std::vector<Term> terms;
+  bool relu = false;
+};
+
+/// Values, shared by a tensor and its detached handles.
+struct Storage {
+  kernels::Buffer buffer;
+  std::unique_ptr<const Pending> pending;  ///< if set, `buffer` is empty until the first reader
+};
+
+/// One entry of the tape.
+struct TapeNode {
+  std::uint64_t sequence;  ///< order of recording: every reader of a tensor comes after its producer
+  const char* op;
+  std::vector<std::shared_ptr<TensorBody>> inputs;  ///< null where absent or without need of a gradient
+  Backward backward;                                ///< empty once it has run
+};
+
+struct TensorBody {
+  Shape shape;
+  Layout layout = Layout::kRowMajor;
+  std::shared_ptr<Storage> storage;
+  bool requires_grad = false;
+  Tensor grad;
+  std::shared_ptr<TapeNode> node;
+
+  TensorBody() = default;
+  ~TensorBody();
+  TensorBody(const TensorBody&) = delete;
+  TensorBody& operator=(const TensorBody&) = delete;
+
+  std::int64_t size() const { return element_count(shape); }
+  /// Rows and channels as batch norm and the fused loops see them.
+  kernels::Rows rows() const;
+  /// The values, computed now if they were pending.
+  float* values() const;
+};
+
+/// A tensor whose values are `pending`.
+Tensor make_pending(const Shape& shape, Layout layout, Pending pending);
+/// a + b, computed by its first reader. Shapes and layouts are equal.
+Tensor pending_sum(const Tensor& a, const Tensor& b);
+/// The recipe of t's values if they have not been computed yet, else null.
+const Pending* pending_of(const Tensor& t);
+
+}  // namespace octet::detail

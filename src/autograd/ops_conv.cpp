@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// A transposed convolution is the data gradient of a convolution, so three kernels serve both.
+#include <algorithm>
+
+#include "octet/autograd/ops.h"
+#include "octet/autograd/tape.h"
+#include "octet/base/error.h"
+#include "octet/kernels/conv.h"
+#include "octet/kernels/epilogue.h"
+#include "octet/kernels/gemm.h"
+
+namespace octet {
+namespace {
+
+using kernels::ConvShape;
+
+// What a windowed op's options must satisfy, whatever the sizes.
+void check_options(const char* op, Size2 stride, Size2 padding, Size2 dilation, std::int64_t groups) {
+  require(stride.h >= 1 && stride.w >= 1, op, ": stride must be at least 1, got ", stride);
+  require(padding.h >= 0 && padding.w >= 0, op, ": padding must not be negative, got ", padding);
+  require(dilation.h >= 1 && dilation.w >= 1, op, ": dilation must be at least 1, got ", dilation);
+  require(groups >= 1, op, ": groups must be at least 1, got ", groups);
+}
+
+void check_operands(const char* op, const Tensor& x, const Tensor& w) {
+  require(x.defined() && x.rank() == 4, op, ": x must be [N, C, H, W], got ", x.defined() ? x.shape() : Shape{});
+  require(x.layout() == Layout::kChannelsLast, op, ": x must be an activation, not a weight (make it with from_nchw)");
+  require(w.defined() && w.rank() == 4, op, ": w must be 4-D, got ", w.defined() ? w.shape() : Shape{});
+  require(w.layout() == Layout::kRowMajor, op, ": w must be row-major, not an activation (make it with from_values)");
+  require(w.size() > 0, op, ": w ", w.shape(), " is empty");
+}
+
+void check_bias(const char* op, const Tensor& bias, std::int64_t channels) {
+  require(!bias.defined() || bias.shape() == Shape{channels}, op, ": bias must have shape [", channels, "], got ",
+          bias.defined() ? bias.shape() : Shape{});
+}
+
+Tensor bias_gradient(const Tensor& dy, std::int64_t channels) {
+  Tensor gradient = Tensor::empty({channels});
+  kernels::channel_sums({dy.size() / channels, channels}, dy.values().data(), gradient.mutable_values().data());
+  return gradient;
+}
+
+std::vector<std::int64_t> pair(Size2 size) { return {size.h, size.w}; }
+
+ConvShape conv2d_shape(const Tensor& x, const Tensor& w, const Conv2dParams& p) {
+  check_options("conv2d", p.stride, p.padding, p.dilation, p.groups);
+  check_operands("conv2d", x, w);
+  ConvShape s{.n = x.dim(0),
+              .ci = x.dim(1),
+              .h = x.dim(2),
+              .w = x.dim(3),
+              .co = w.dim(0),
+              .kh = w.dim(2),
+              .kw = w.dim(3),
+              .stride = p.stride,
+              .padding = p.padding,
+              .dilation = p.dilation,
+              .groups = p.groups};
+  require(s.co % p.groups == 0, "conv2d: groups ", p.groups, " must divide the output channels of w ", w.shape());
+  require(s.ci == w.dim(1) * p.groups, "conv2d: w expects ", w.dim(1) * p.groups, " input channels but x has ", s.ci,
+          " (x ", x.shape(), ", w ", w.shape(), ", groups ", p.groups, ")");
+  const std::int64_t window_h = p.dilation.h * (s.kh - 1) + 1, window_w = p.dilation.w * (s.kw - 1) + 1;
+  require(s.h + 2 * p.padding.h >= window_h && s.w + 2 * p.padding.w >= window_w, "conv2d: the window ",
+          Size2(window_h, window_w), " (kernel ", Size2(s.kh, s.kw), ", dilation ", p.dilation,
+          ") is larger than the padded input ", Size2(s.h + 2 * p.padding.h, s.w + 2 * p.padding.w), " (x ", x.shape(),
+          ")");
+  s.oh = (s.h + 2 * p.padding.h - window_h) / p.stride.h + 1;
+  s.ow = (s.w + 2 * p.padding.w - window_w) / p.stride.w + 1;
+  return s;
+}
+
+// The convolution whose data gradient the transposed convolution is: x is its output, y its input.
+ConvShape conv_transpose2d_shape(const Tensor& x, const Tensor& w, const ConvTranspose2dParams& p) {
+  check_options("conv_transpose2d", p.stride, p.padding, p.dilation, p.groups);
+  check_operands("conv_transpose2d", x, w);
+  const auto fits = [](std::int64_t extra, std::int64_t stride, std::int64_t dilation) {
+    return extra >= 0 && extra < std::max(stride, dilation);
+  };
+  require(fits(p.output_padding.h, p.stride.h, p.dilation.h) && fits(p.output_padding.w, p.stride.w, p.dilation.w),
+          "conv_transpose2d: output_padding must be smaller than stride or dilation, got output_padding ",
+          p.output_padding, ", stride ", p.stride, ", dilation ", p.dilation);
+  ConvShape s{.n = x.dim(0),
+              .ci = w.dim(1) * p.groups,
+              .co = x.dim(1),
+              .kh = w.dim(2),
+              .kw = w.dim(3),
+              .oh = x.dim(2),
+              .ow = x.dim(3),
+              .stride = p.stride,
+              .padding = p.padding,
+              .dilation = p.dilation,
+              .groups = p.groups};
+  require(w.dim(0) == s.co, "conv_transpose2d: w expects ", w.dim(0), " input channels but x has ", s.co, " (x ",
+          x.shape(), ", w ", w.shape(), ")");
+  require(s.co % p.groups == 0, "conv_transpose2d: groups ", p.groups, " must divide the input channels of x ",
+          x.shape());
+  s.h = (s.oh - 1) * p.stride.h - 2 * p.padding.h + p.dilation.h * (s.kh - 1) + p.output_padding.h + 1;
+  s.w = (s.ow - 1) * p.stride.w - 2 * p.padding.w + p.dilation.w * (s.kw - 1) + p.output_padding.w + 1;
+  require(s.h >= 1 && s.w >= 1, "conv_transpose2d: the output would be ", Size2(s.h, s.w), " (x ", x.shape(), ", w ",
+          w.shape(), ", padding ", p.padding, ")");
+  return s;
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
+  const ConvShape s = conv2d_shape(x, w, params);
+  check_bias("conv2d", bias, s.co);
+  Tensor y = Tensor::empty({s.n, s.co, s.oh, s.ow});
+  kernels::conv_forward(s, x.values().data(), w.values().data(), bias.defined() ? bias.values().data() : nullptr,
+                        y.mutable_values().data());
+
+  const auto attributes = [params] {
+    return Attributes{{"stride", pair(params.stride)},
+                      {"padding", pair(params.padding)},
+                      {"dilation", pair(params.dilation)},
+                      {"groups", params.groups}};
+  };
+  return record("conv2d", y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
+    std::vector<Tensor> grads(3);
+    if (needs[1]) {
+      grads[1] = Tensor::empty(w.shape(), w.layout());
+      kernels::conv_backward_weights(s, x.values().data(), dy.values().data(), grads[1].mutable_values().data());
+    }
+    if (needs[0]) {
+      grads[0] = Tensor::empty(x.shape(), x.layout());
+      kernels::conv_backward_data(s, w.values().data(), dy.values().data(), grads[0].mutable_values().data());
+    }
+    if (needs[2]) grads[2] = bias_gradient(dy, s.co);
+    return grads;
+  });
+}
+
+Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvTranspose2dParams& params) {
+  const ConvShape s = conv_transpose2d_shape(x, w, params);
+  check_bias("conv_transpose2d", bias, s.ci);
+  Tensor y = Tensor::empty({s.n, s.ci, s.h, s.w});
+  float* const values = y.mutable_values().data();
+  kernels::conv_backward_data(s, w.values().data(), x.values().data(), values);
+  if (bias.defined()) kernels::add_channels({s.n * s.h * s.w, s.ci}, bias.values().data(), values);
+
+  const auto attributes = [params] {
+    return Attributes{{"stride", pair(params.stride)},
+                      {"padding", pair(params.padding)},
+                      {"dilation", pair(params.dilation)},
+                      {"output_padding", pair(params.output_padding)},
+                      {"groups", params.groups}};
+  };
+  return record("conv_transpose2d", y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
+    std::vector<Tensor> grads(3);
+    if (needs[1]) {
+      grads[1] = Tensor::empty(w.shape(), w.layout());
+      kernels::conv_backward_weights(s, dy.values().data(), x.values().data(), grads[1].mutable_values().data());
+    }
+    if (needs[0]) {
+      grads[0] = Tensor::empty(x.shape(), x.layout());
+      kernels::conv_forward(s, dy.values().data(), w.values().data(), nullptr, grads[0].mutable_values().data());
+    }
+    if (needs[2]) grads[2] = bias_gradient(dy, s.ci);
+    return grads;
+  });
+}
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  require(w.defined() && w.rank() == 2, "linear: w must be [out, in], got ", w.defined() ? w.shape() : Shape{});
+  require(x.defined() && x.rank() >= 1 && x.shape().back() == w.dim(1), "linear: w ", w.shape(), " expects x [..., ",
+          w.dim(1), "], got ", x.defined() ? x.shape() : Shape{});
+  require(x.layout() == Layout::kRowMajor, "linear: x ", x.shape(),
+          " is an activation; flatten() or reshape() it first");
+  check_bias("linear", bias, w.dim(0));
+  require(w.size() > 0, "linear: w ", w.shape(), " is empty");
+  const kernels::LinearShape s{x.size() / w.dim(1), w.dim(1), w.dim(0)};
+  Shape shape = x.shape();
+  shape.back() = s.out;
+  Tensor y = Tensor::empty(shape, Layout::kRowMajor);
+  kernels::linear_forward(s, x.values().data(), w.values().data(), y.mutable_values().data());
+  if (bias.defined()) kernels::add_channels({s.rows, s.out}, bias.values().data(), y.mutable_values().data());
+
+  return record("linear", y, {x, w, bias}, nullptr, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
+    std::vector<Tensor> grads(3);
+    if (needs[0]) {
+      grads[0] = Tensor::empty(x.shape(), x.layout());
+      kernels::linear_backward_data(s, w.values().data(), dy.values().data(), grads[0].mutable_values().data());
+    }
+    if (needs[1]) {
+      grads[1] = Tensor::empty(w.shape());
+      kernels::linear_backward_weights(s, x.values().data(), dy.values().data(), grads[1].mutable_values().data());
+    }
+    if (needs[2]) grads[2] = bias_gradient(dy, s.out);
+    return grads;
+  });
+}
+
+}  // namespace octet
