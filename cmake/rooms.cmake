@@ -6,10 +6,10 @@
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include)
 file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/include/octet SYMBOLIC)
 
-# octet_room(NAME [PRIVATE_HEADERS regex...] LINKS ...): octet_NAME from src/NAME/*.cpp. Headers whose file name matches
-# one of the expressions stay in the room: they are not installed and no other room may include them.
+# octet_room(NAME LINKS ...): octet_NAME from src/NAME/*.cpp. A header whose opening comment says "Private to" the room
+# stays there: it is not installed, and no other room may include it.
 function(octet_room NAME)
-  cmake_parse_arguments(ARG "" "" "PRIVATE_HEADERS;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.cpp)
   if(NOT sources)
     return()
@@ -23,15 +23,15 @@ function(octet_room NAME)
   octet_compile_options(octet_${NAME})
 
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.h)
-  set(private ${headers})
-  list(JOIN ARG_PRIVATE_HEADERS "|" expression)
-  if(expression)
-    list(FILTER private INCLUDE REGEX "/(${expression})$")
-    list(REMOVE_ITEM headers ${private})
-  else()
-    set(private)
-  endif()
-  set_target_properties(octet_${NAME} PROPERTIES OCTET_PUBLIC_HEADERS "${headers}" OCTET_PRIVATE_HEADERS "${private}")
+  foreach(header IN LISTS headers)
+    file(STRINGS ${header} opening LIMIT_COUNT 4 REGEX "^//")
+    if(opening MATCHES "Private to ")
+      set(kind PRIVATE)
+    else()
+      set(kind PUBLIC)
+    endif()
+    set_property(TARGET octet_${NAME} APPEND PROPERTY OCTET_${kind}_HEADERS ${header})
+  endforeach()
   set_property(GLOBAL APPEND PROPERTY OCTET_ROOMS ${NAME})
 endfunction()
 
