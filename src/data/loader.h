@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <iterator>
 #include <memory>
 #include <vector>
@@ -81,11 +80,10 @@ class DataLoader::Iterator {
 
  private:
   friend class DataLoader;
-  Iterator(std::function<Batch(std::int64_t)> make, const Options& options, std::int64_t first, std::int64_t last);
+  Iterator(std::unique_ptr<Prefetcher> prefetcher, std::int64_t batches);
 
-  std::function<Batch(std::int64_t)> make_;  ///< used without workers
-  std::unique_ptr<Prefetcher> prefetcher_;   ///< used with workers
-  std::int64_t next_, last_;
+  std::unique_ptr<Prefetcher> prefetcher_;
+  std::int64_t left_;  ///< batches behind the current one
   Batch batch_;
   bool done_ = false;
 };

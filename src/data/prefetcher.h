@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prefetcher: background threads that make batches ahead of their use, in order.
+// Prefetcher: batches in order, made ahead of their use by background threads.
 #pragma once
 
 #include <condition_variable>
@@ -14,14 +14,15 @@
 
 namespace octet {
 
-/// Makes the batches first, first + 1, ..., last - 1 with `workers` threads, at most `depth` ahead of the consumer.
-/// One thread consumes. The destructor waits only for the batches that are being made.
+/// Makes the batches first, first + 1, ..., last - 1 with `workers` threads, at most `depth` ahead of the consumer;
+/// without workers each batch is made by next() itself. One thread consumes. The destructor waits only for the batches
+/// that are just being made.
 class Prefetcher {
  public:
   struct Options {
     std::int64_t first, last;
     int workers;
-    std::int64_t depth;
+    std::int64_t depth;  ///< at least 1
   };
 
   /// `make` is called with a batch number by several threads at once, each number once.
@@ -41,6 +42,7 @@ class Prefetcher {
   };
 
   void work();
+  void stop();
 
   const std::function<Batch(std::int64_t)> make_;
   const std::int64_t last_;

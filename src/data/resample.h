@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changing the size of images.
+// Cutting images and changing their size.
 #pragma once
 
 #include "octet/base/shape.h"
@@ -7,12 +7,12 @@
 
 namespace octet {
 
-/// A part of an image, in pixels.
+/// A rectangle in the pixels of an image; it may reach over the borders.
 struct Window {
   std::int64_t top, left, height, width;
 };
 
-/// The pixels of a window. The window lies within the image (asserted).
+/// The pixels of a window, black where it lies outside the image.
 Image crop(const Image& image, const Window& window);
 
 /// Bilinear with half-pixel centres; when it shrinks, the filter is widened so that every pixel counts (as Pillow and

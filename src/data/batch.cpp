@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/data/batch.h"
+
+#include <string>
+
+#include "octet/base/error.h"
+
+namespace octet {
+namespace {
+
+Shape batch_shape(std::int64_t count, const Image& image) { return {count, image.channels, image.height, image.width}; }
+
+std::span<float> image_values(Tensor& images, std::int64_t i) {
+  const auto size = static_cast<std::size_t>(images.size() / images.dim(0));
+  return images.mutable_values().subspan(static_cast<std::size_t>(i) * size, size);
+}
+
+}  // namespace
+
+Batch make_batch(const Dataset& dataset, std::span<const std::int64_t> indices, const Transform& transform,
+                 const Rng& rng) {
+  const auto count = static_cast<std::int64_t>(indices.size());
+  Batch batch;
+  batch.labels.reserve(indices.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t index = indices[static_cast<std::size_t>(i)];
+    const std::string name = text("sample ", index);
+    const ContextScope scope(name);
+    Rng sample_rng = rng.fork(static_cast<std::uint64_t>(index));
+    Sample sample = dataset.get(index);
+    const Image image = apply_steps(transform, std::move(sample.image), sample_rng);
+    const Shape shape = batch_shape(count, image);
+    if (!batch.images.defined()) batch.images = Tensor::empty(shape);
+    require(batch.images.shape() == shape, "make_batch: images of a batch must have one size, but this one is [",
+            image.channels, ", ", image.height, ", ", image.width, "] in a batch of ", batch.images.shape(),
+            "; let the transform end with a crop or Resize");
+    to_float(transform, image, sample_rng, image_values(batch.images, i));
+    batch.labels.push_back(sample.label);
+  }
+  return batch;
+}
+
+Tensor to_tensor(const Image& image, const Transform& transform, Rng& rng) {
+  const Image transformed = apply_steps(transform, image, rng);
+  Tensor out = Tensor::empty(batch_shape(1, transformed));
+  to_float(transform, transformed, rng, image_values(out, 0));
+  return out;
+}
+
+}  // namespace octet

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/data/idx.h"
+
+#include "octet/base/error.h"
+#include "octet/base/file.h"
+
+namespace octet {
+namespace {
+
+constexpr std::uint8_t kUnsignedByte = 0x08;
+constexpr std::size_t kFixedBytes = 4;  // two zeros, element type, rank
+constexpr std::size_t kSizeBytes = 4;   // per dimension
+
+const char* element_type_name(std::uint8_t type) {
+  switch (type) {
+    case 0x08:
+      return "unsigned byte";
+    case 0x09:
+      return "signed byte";
+    case 0x0B:
+      return "16-bit integer";
+    case 0x0C:
+      return "32-bit integer";
+    case 0x0D:
+      return "float";
+    case 0x0E:
+      return "double";
+    default:
+      return "unknown";
+  }
+}
+
+std::uint8_t byte_at(std::string_view bytes, std::size_t offset) { return static_cast<std::uint8_t>(bytes[offset]); }
+
+std::int64_t big_endian_32(std::string_view bytes, std::size_t offset) {
+  std::int64_t value = 0;
+  for (std::size_t i = 0; i < kSizeBytes; ++i) value = value << 8 | byte_at(bytes, offset + i);
+  return value;
+}
+
+}  // namespace
+
+IdxArray parse_idx(std::string_view bytes, const std::string& source) {
+  require(bytes.size() >= kFixedBytes, source, ": byte ", bytes.size(), ": an IDX header has at least 4 bytes");
+  require(byte_at(bytes, 0) == 0 && byte_at(bytes, 1) == 0, source,
+          ": byte 0: an IDX file starts with two zero bytes (", int{byte_at(bytes, 0)}, ", ", int{byte_at(bytes, 1)},
+          ")");
+  const std::uint8_t type = byte_at(bytes, 2);
+  require(type == kUnsignedByte, source, ": byte 2: only IDX elements of type 8 (unsigned byte) are read (", int{type},
+          ", ", element_type_name(type), ")");
+  const std::size_t rank = byte_at(bytes, 3);
+  require(rank > 0, source, ": byte 3: an IDX array has at least one dimension");
+  const std::size_t header_bytes = kFixedBytes + rank * kSizeBytes;
+  require(bytes.size() >= header_bytes, source, ": byte ", bytes.size(), ": the IDX header of ", rank,
+          " dimensions has ", header_bytes, " bytes");
+
+  IdxArray array;
+  const auto left = static_cast<std::int64_t>(bytes.size() - header_bytes);
+  std::int64_t count = 1;
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::size_t offset = kFixedBytes + i * kSizeBytes;
+    const std::int64_t size = big_endian_32(bytes, offset);
+    require(size > 0, source, ": byte ", offset, ": IDX dimension ", i, " has size 0");
+    // Division, because the product of the sizes may overflow. It also bounds what is allocated by the file's length.
+    require(size <= left / count, source, ": byte ", offset, ": IDX dimension ", i, " of size ", size,
+            " asks for more elements than the ", left, " bytes behind the header (sizes before it ", array.shape, ")");
+    count *= size;
+    array.shape.push_back(size);
+  }
+  require(count == left, source, ": byte ", header_bytes + static_cast<std::size_t>(count), ": ", left - count,
+          " bytes follow the last IDX element (sizes ", array.shape, ")");
+  const std::string_view elements = bytes.substr(header_bytes);
+  array.values.assign(elements.begin(), elements.end());
+  return array;
+}
+
+IdxArray read_idx(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  return parse_idx(read_gzip_file(path, max_bytes), path.string());
+}
+
+}  // namespace octet

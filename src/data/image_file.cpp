@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decoders are stb_image's. They are lenient (missing bytes read as zero, PNG checksums are skipped) and let a
+// compressed stream grow without bound, so this file adds what training on damaged files would silently miss: the
+// checksums, the end of the file, the size before decoding, and a limit on memory.
+#include "octet/data/image_file.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+
+#include <zlib.h>
+
+namespace {
+
+// What one call of stb_image may allocate in one piece. Per thread, because stb's hooks carry no context.
+thread_local std::size_t allocation_limit = 0;
+
+void* limited_realloc(void* old, std::size_t size) {
+  return size <= allocation_limit ? std::realloc(old, size) : nullptr;
+}
+
+}  // namespace
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_PNG
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_BMP
+#define STBI_NO_STDIO
+#define STBI_FAILURE_USERMSG
+#define STBI_MALLOC(size) limited_realloc(nullptr, size)
+#define STBI_REALLOC(old, size) limited_realloc(old, size)
+#define STBI_FREE(old) std::free(old)
+#include <stb/stb_image.h>
+
+#include "octet/base/error.h"
+#include "octet/base/file.h"
+
+namespace octet {
+namespace {
+
+constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
+constexpr std::size_t kPngChunkFrame = 12;  // length, type and checksum around the data of a chunk
+constexpr std::size_t kDecoderState = std::size_t{1} << 20;
+
+const unsigned char* as_bytes(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+
+std::uint32_t big_endian_32(std::string_view bytes, std::size_t offset) {
+  const unsigned char* b = as_bytes(bytes) + offset;
+  return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
+}
+
+void check_png_chunks(std::string_view bytes, const std::string& source) {
+  std::size_t offset = kPngSignature.size();
+  for (bool ended = false; !ended;) {
+    const std::size_t left = bytes.size() - offset;
+    require(left >= kPngChunkFrame, source, ": byte ", offset, ": truncated PNG, a chunk is missing");
+    const std::size_t length = big_endian_32(bytes, offset);
+    require(length <= left - kPngChunkFrame, source, ": byte ", offset, ": truncated PNG, a chunk of ", length,
+            " bytes but only ", left - kPngChunkFrame, " are left");
+    const std::string_view type_and_data = bytes.substr(offset + 4, 4 + length);
+    const auto checksum = crc32_z(0, as_bytes(type_and_data), type_and_data.size());
+    require(checksum == big_endian_32(bytes, offset + 8 + length), source, ": byte ", offset,
+            ": damaged PNG, the checksum of a chunk does not match");
+    ended = type_and_data.substr(0, 4) == "IEND";
+    offset += kPngChunkFrame + length;
+  }
+}
+
+// The file as a stream that remembers whether the decoder asked for more than there is.
+struct Reader {
+  std::string_view bytes;
+  std::size_t position = 0;
+  bool past_end = false;
+
+  static int read(void* user, char* out, int size) {
+    auto& self = *static_cast<Reader*>(user);
+    const std::size_t wanted = static_cast<std::size_t>(std::max(size, 0));
+    const std::size_t given = std::min(wanted, self.bytes.size() - self.position);
+    if (given > 0) std::memcpy(out, self.bytes.data() + self.position, given);
+    if (given == 0 && wanted > 0) self.past_end = true;
+    self.position += given;
+    return static_cast<int>(given);
+  }
+  static void skip(void* user, int size) {
+    auto& self = *static_cast<Reader*>(user);
+    const auto wanted = static_cast<std::size_t>(std::max(size, 0));
+    self.position += std::min(wanted, self.bytes.size() - self.position);
+  }
+  static int at_end(void* user) {
+    const auto& self = *static_cast<Reader*>(user);
+    return self.position == self.bytes.size();
+  }
+};
+
+struct Size {
+  int height = 0, width = 0;
+};
+
+Size read_size(std::string_view bytes, const std::string& source) {
+  Size size;
+  int channels = 0;
+  allocation_limit = kDecoderState;
+  const int known =
+      stbi_info_from_memory(as_bytes(bytes), static_cast<int>(bytes.size()), &size.width, &size.height, &channels);
+  require(known != 0, source, ": not a readable PNG, JPEG or BMP image (", stbi_failure_reason(), ")");
+  return size;
+}
+
+}  // namespace
+
+Image decode_image(std::string_view bytes, std::int64_t channels, const std::string& source,
+                   const ImageLimits& limits) {
+  require(channels == 1 || channels == 3, "decode_image: channels must be 1 or 3 (", channels, ")");
+  const std::uint64_t max_bytes = std::min<std::uint64_t>(limits.max_file_bytes, std::numeric_limits<int>::max());
+  require(bytes.size() <= max_bytes, source, ": image file of ", bytes.size(), " bytes exceeds the limit of ",
+          max_bytes);
+  require(!bytes.empty(), source, ": not a readable PNG, JPEG or BMP image (empty file)");
+  if (bytes.starts_with(kPngSignature)) check_png_chunks(bytes, source);
+  const auto [height, width] = read_size(bytes, source);
+  require(height >= 1 && width >= 1 && height <= limits.max_height && width <= limits.max_width, source, ": image of ",
+          height, 'x', width, " pixels (height x width) exceeds the limit of ", limits.max_height, 'x',
+          limits.max_width);
+
+  // Enough for RGBA with 16 bits twice, and for the collected parts of a PNG's stream, which grow by doubling.
+  allocation_limit =
+      kDecoderState + static_cast<std::size_t>(height) * static_cast<std::size_t>(width) * 16 + bytes.size() * 2;
+  const stbi_io_callbacks callbacks{.read = Reader::read, .skip = Reader::skip, .eof = Reader::at_end};
+  Reader reader{.bytes = bytes};
+  Size decoded;
+  int file_channels = 0;
+  const std::unique_ptr<stbi_uc, decltype(&std::free)> pixels(
+      stbi_load_from_callbacks(&callbacks, &reader, &decoded.width, &decoded.height, &file_channels,
+                               static_cast<int>(channels)),
+      &std::free);
+  require(!reader.past_end, source, ": byte ", bytes.size(), ": truncated image, the file ends before its pixels do");
+  require(pixels != nullptr, source, ": near byte ", reader.position, ": damaged image (", stbi_failure_reason(), ")");
+  require(decoded.height == height && decoded.width == width, source, ": damaged image, its size is announced as ",
+          height, 'x', width, " and as ", decoded.height, 'x', decoded.width);
+  Image image{.height = height, .width = width, .channels = channels};
+  image.pixels.assign(pixels.get(), pixels.get() + image.height * image.width * channels);
+  return image;
+}
+
+Image read_image(const std::filesystem::path& path, std::int64_t channels, const ImageLimits& limits) {
+  return decode_image(read_file(path, limits.max_file_bytes), channels, path.string(), limits);
+}
+
+}  // namespace octet
