@@ -4,8 +4,6 @@
 // between classes: the same program reaches the same steady state, whatever ran before.
 #include "octet/kernels/memory.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -19,7 +17,7 @@ namespace octet::kernels {
 namespace {
 
 constexpr std::int64_t kSmallest = 256;
-constexpr std::int64_t kHugePage = std::int64_t{2} << 20;
+constexpr std::int64_t kAlignment = 64;
 
 struct Pool {
   std::mutex mutex;
@@ -39,15 +37,6 @@ std::int64_t size_class(std::int64_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-void* system_allocate(std::int64_t bytes) {
-  const bool huge = bytes >= 2 * kHugePage;
-  const std::int64_t alignment = huge ? kHugePage : 64;
-  const std::int64_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  void* data = std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(rounded));
-  if (data && huge) madvise(data, static_cast<std::size_t>(rounded), MADV_HUGEPAGE);  // a hint; refusal costs nothing
-  return data;
-}
-
 }  // namespace
 
 Buffer::Buffer(std::int64_t bytes) {
@@ -60,7 +49,7 @@ Buffer::Buffer(std::int64_t bytes) {
     found->second.pop_back();
     p.statistics.cached_bytes -= bytes_;
   } else {
-    data_ = system_allocate(bytes_);
+    data_ = std::aligned_alloc(kAlignment, static_cast<std::size_t>(bytes_));
     require(data_ != nullptr, "out of memory: ", bytes, " bytes asked for, ", p.statistics.live_bytes, " in use");
     ++p.statistics.system_allocations;
   }
