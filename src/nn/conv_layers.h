@@ -60,7 +60,8 @@ class Conv2d final : public Module {
 
  private:
   Options options_;
-  Size2 padding_;  // resolved
+  Size2 padding_;            // "same" and "valid" resolved
+  bool pads_apart_ = false;  // padding_mode is not zeros: pad2d comes before conv2d
   Conv2dParams params_;
   Tensor weight_, bias_;
 };

@@ -17,13 +17,13 @@ namespace octet {
 /// Parameters that share settings.
 struct ParameterGroup {
   std::vector<NamedTensor> parameters;
-  std::optional<float> weight_decay{};  ///< none: the optimizer's
-  float lr_scale = 1.0F;                ///< the group's learning rate is the optimizer's times this
+  std::optional<double> weight_decay{};  ///< none: the optimizer's
+  double lr_scale = 1.0;                 ///< the group's learning rate is the optimizer's times this
 };
 
 /// Two groups: weights of two and more dimensions decay with `weight_decay`; biases and the parameters of BatchNorm
 /// (one dimension) do not.
-std::vector<ParameterGroup> decay_groups(const Module& module, float weight_decay);
+std::vector<ParameterGroup> decay_groups(const Module& module, double weight_decay);
 
 /// What all optimizers share: groups, learning rate, state.
 class Optimizer {
@@ -36,9 +36,9 @@ class Optimizer {
   void step();
   void zero_grad();
 
-  float lr() const { return lr_; }
+  double lr() const { return lr_; }
   /// For schedules: the learning rate from the next step on. Throws Error unless finite and >= 0.
-  void set_lr(float lr);
+  void set_lr(double lr);
 
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   /// The optimizer's memory for checkpoints, "layer1.0.conv1.weight.momentum": save_state() and load_state() take it.
@@ -46,9 +46,9 @@ class Optimizer {
 
  protected:
   /// Throws Error if there is no parameter, one twice, or a setting out of range.
-  Optimizer(const char* name, std::vector<ParameterGroup> groups, float lr, float weight_decay);
+  Optimizer(const char* name, std::vector<ParameterGroup> groups, double lr, double weight_decay);
   /// One parameter's update; `index` counts all parameters of all groups.
-  virtual void update(std::size_t index, Tensor parameter, const Tensor& gradient, float lr, float weight_decay) = 0;
+  virtual void update(std::size_t index, Tensor parameter, const Tensor& gradient, double lr, double weight_decay) = 0;
   /// Zeros shaped like each parameter, in the order of `index`.
   std::vector<Tensor> zeros_like_parameters() const;
   /// All parameters' names, in the order of `index`.
@@ -56,8 +56,8 @@ class Optimizer {
 
  private:
   std::vector<ParameterGroup> groups_;
-  float lr_;
-  float weight_decay_;
+  double lr_;
+  double weight_decay_;
 };
 
 /// g' = g + weight_decay * p;  v = momentum * v + (1 - dampening) * g' (the first time: v = g');
@@ -65,10 +65,10 @@ class Optimizer {
 class SGD final : public Optimizer {
  public:
   struct Options {
-    float lr;
-    float momentum = 0.0F;
-    float dampening = 0.0F;  ///< PyTorch's; Nesterov needs 0
-    float weight_decay = 0.0F;
+    double lr;
+    double momentum = 0.0;
+    double dampening = 0.0;  ///< PyTorch's; Nesterov needs 0
+    double weight_decay = 0.0;
     bool nesterov = false;
   };
   SGD(const Module& module, Options options);
@@ -77,7 +77,7 @@ class SGD final : public Optimizer {
   std::vector<StateEntry> named_state() override;
 
  private:
-  void update(std::size_t index, Tensor parameter, const Tensor& gradient, float lr, float weight_decay) override;
+  void update(std::size_t index, Tensor parameter, const Tensor& gradient, double lr, double weight_decay) override;
 
   Options options_;
   std::vector<Tensor> momentum_;     // empty without momentum
@@ -89,10 +89,10 @@ class SGD final : public Optimizer {
 class AdamW final : public Optimizer {
  public:
   struct Options {
-    float lr = 1e-3F;
-    float beta1 = 0.9F, beta2 = 0.999F;
-    float eps = 1e-8F;
-    float weight_decay = 1e-2F;
+    double lr = 1e-3;
+    double beta1 = 0.9, beta2 = 0.999;
+    double eps = 1e-8;
+    double weight_decay = 1e-2;
   };
   AdamW(const Module& module, Options options);
   AdamW(std::vector<ParameterGroup> groups, Options options);
@@ -100,7 +100,7 @@ class AdamW final : public Optimizer {
   std::vector<StateEntry> named_state() override;
 
  private:
-  void update(std::size_t index, Tensor parameter, const Tensor& gradient, float lr, float weight_decay) override;
+  void update(std::size_t index, Tensor parameter, const Tensor& gradient, double lr, double weight_decay) override;
 
   Options options_;
   std::vector<Tensor> mean_, mean_square_;
@@ -109,8 +109,8 @@ class AdamW final : public Optimizer {
 
 /// Scales all gradients by max_norm / (norm + 1e-6) if their common Euclidean norm is greater than max_norm, as PyTorch
 /// does. Returns the norm before. Summed in double in a fixed order. Parameters without gradient are left out.
-float clip_grad_norm(std::span<const Tensor> parameters, float max_norm);
+double clip_grad_norm(std::span<const Tensor> parameters, double max_norm);
 /// Clamps every gradient value to [-limit, limit].
-void clip_grad_value(std::span<const Tensor> parameters, float limit);
+void clip_grad_value(std::span<const Tensor> parameters, double limit);
 
 }  // namespace octet

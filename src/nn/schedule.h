@@ -3,64 +3,66 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
 namespace octet {
 
 struct ConstantSchedule {
-  float base_lr;
+  double base_lr;
 };
 
 /// base_lr * gamma^k, k the number of milestones that are <= step.
 struct StepSchedule {
-  float base_lr;
+  double base_lr;
   std::vector<std::int64_t> milestones;  ///< ascending
-  float gamma = 0.1F;
+  double gamma = 0.1;
 
   /// A milestone every `step_size` steps up to `total_steps`.
-  static StepSchedule every(std::int64_t step_size, std::int64_t total_steps, float base_lr, float gamma = 0.1F);
+  static StepSchedule every(std::int64_t step_size, std::int64_t total_steps, double base_lr, double gamma = 0.1);
 };
 
 /// Half a cosine from base_lr at step 0 to eta_min at `total_steps` (PyTorch's T_max), then eta_min.
 struct CosineSchedule {
-  float base_lr;
+  double base_lr;
   std::int64_t total_steps;
-  float eta_min = 0.0F;
+  double eta_min = 0.0;
 };
 
 /// PyTorch's OneCycleLR with cosine annealing: max_lr/div_factor up to max_lr over the first pct_start of the steps,
 /// then down to max_lr/div_factor/final_div_factor at step total_steps - 1, where it stays.
 struct OneCycleSchedule {
-  float max_lr;
+  double max_lr;
   std::int64_t total_steps;
-  float pct_start = 0.3F;
-  float div_factor = 25.0F;
-  float final_div_factor = 1e4F;
+  double pct_start = 0.3;
+  double div_factor = 25.0;
+  double final_div_factor = 1e4;
 };
 
 /// One of the schedules, after an optional linear warm-up.
 class Schedule {
  public:
-  using Shape = std::variant<ConstantSchedule, StepSchedule, CosineSchedule, OneCycleSchedule>;
+  using Curve = std::variant<ConstantSchedule, StepSchedule, CosineSchedule, OneCycleSchedule>;
 
   /// Throws Error if a field is out of range; the message names schedule and field.
   template <typename S>
-  requires std::is_constructible_v<Shape, S> Schedule(S shape)
-      : Schedule(Shape(std::move(shape))) {}  // NOLINT: implicit on purpose
-  Schedule(Shape shape);                      // NOLINT: implicit on purpose
+  requires std::is_constructible_v<Curve, S> Schedule(S curve)
+      : Schedule(Curve(std::move(curve))) {}  // NOLINT: implicit on purpose
+  Schedule(Curve curve);                      // NOLINT: implicit on purpose
 
   /// This schedule delayed by `steps` steps, in which the rate grows linearly from `start_factor` times its first
   /// value to that value (PyTorch: SequentialLR of LinearLR and this). Throws Error unless start_factor is in (0, 1].
-  Schedule with_warmup(std::int64_t steps, float start_factor = 1.0F / 3) const;
+  Schedule with_warmup(std::int64_t steps, double start_factor = 1.0 / 3) const;
 
   /// The learning rate that step `step` >= 0 uses.
-  float lr(std::int64_t step) const;
+  double lr(std::int64_t step) const;
 
  private:
-  Shape shape_;
+  Curve curve_;
   std::int64_t warmup_steps_ = 0;
-  float warmup_factor_ = 1.0F;
+  double warmup_factor_ = 1.0;
 };
 
 }  // namespace octet

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/nn/conv_layers.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "octet/base/error.h"
+#include "octet/nn/init.h"
+
+namespace octet {
+namespace {
+
+// Weights and biases of all three layers start uniform in [-1/sqrt(fan_in), 1/sqrt(fan_in)].
+Tensor new_weight(const Shape& shape, Rng& rng) {
+  Tensor w = Tensor::empty(shape, Layout::kRowMajor);
+  init::kaiming_uniform(w, std::sqrt(5.0), rng);
+  return w;
+}
+
+Tensor new_bias(std::int64_t size, const Tensor& weight, Rng& rng) {
+  Tensor bias = Tensor::empty({size});
+  const auto bound = static_cast<float>(1.0 / std::sqrt(static_cast<double>(init::fans(weight).in)));
+  init::uniform(bias, -bound, bound, rng);
+  return bias;
+}
+
+void require_positive(const char* layer, const char* option, std::int64_t value) {
+  require(value > 0, layer, ": ", option, " must be positive (", option, ' ', value, ")");
+}
+
+void require_positive(const char* layer, const char* option, Size2 size) {
+  require(size.h > 0 && size.w > 0, layer, ": ", option, " must be positive (", option, ' ', size, ")");
+}
+
+void require_not_negative(const char* layer, const char* option, Size2 size) {
+  require(size.h >= 0 && size.w >= 0, layer, ": ", option, " must not be negative (", option, ' ', size, ")");
+}
+
+// The rules that Conv2d and ConvTranspose2d share.
+template <typename Options>
+void check_convolution(const char* layer, const Options& o) {
+  require_positive(layer, "in_channels", o.in_channels);
+  require_positive(layer, "out_channels", o.out_channels);
+  require_positive(layer, "kernel_size", o.kernel_size);
+  require_positive(layer, "stride", o.stride);
+  require_positive(layer, "dilation", o.dilation);
+  require_positive(layer, "groups", o.groups);
+  require(o.in_channels % o.groups == 0, layer, ": groups must divide in_channels (groups ", o.groups, ", in_channels ",
+          o.in_channels, ")");
+  require(o.out_channels % o.groups == 0, layer, ": groups must divide out_channels (groups ", o.groups,
+          ", out_channels ", o.out_channels, ")");
+}
+
+Size2 resolve_padding(const Conv2d::Options& o) {
+  const std::string& name = o.padding.name();
+  if (name.empty()) {
+    require_not_negative("Conv2d", "padding", o.padding.size());
+    return o.padding.size();
+  }
+  if (name == "valid") return 0;
+  require(name == "same", "Conv2d: padding must be a size, \"same\" or \"valid\" (padding \"", name, "\")");
+  require(o.stride == Size2(1), "Conv2d: padding \"same\" needs stride 1 (stride ", o.stride, ")");
+  const Size2 total(o.dilation.h * (o.kernel_size.h - 1), o.dilation.w * (o.kernel_size.w - 1));
+  require(total.h % 2 == 0 && total.w % 2 == 0,
+          "Conv2d: padding \"same\" needs an even dilation * (kernel_size - 1) (kernel_size ", o.kernel_size,
+          ", dilation ", o.dilation, ")");
+  return {total.h / 2, total.w / 2};
+}
+
+void check_weight(const Tensor& given, const Tensor& own) {
+  require(given.shape() == own.shape(), "apply: the weight must have the layer's shape (given ", given.shape(),
+          ", the layer's ", own.shape(), ")");
+}
+
+}  // namespace
+
+Conv2d::Conv2d(Options options, Rng& rng) : options_(std::move(options)) {
+  check_convolution("Conv2d", options_);
+  padding_ = resolve_padding(options_);
+  pads_apart_ = options_.padding_mode != PaddingMode::kZeros && padding_ != Size2(0);
+  params_ = {.stride = options_.stride,
+             .padding = pads_apart_ ? Size2(0) : padding_,
+             .dilation = options_.dilation,
+             .groups = options_.groups};
+  const auto [kh, kw] = options_.kernel_size;
+  weight_ =
+      add_parameter("weight", new_weight({options_.out_channels, options_.in_channels / options_.groups, kh, kw}, rng));
+  if (options_.bias) bias_ = add_parameter("bias", new_bias(options_.out_channels, weight_, rng));
+}
+
+Tensor Conv2d::apply(const Tensor& x, const Tensor& weight) const {
+  check_weight(weight, weight_);
+  return conv2d(pads_apart_ ? pad2d(x, padding_, options_.padding_mode) : x, weight, bias_, params_);
+}
+
+std::unique_ptr<Module> Conv2d::clone() const {
+  Rng unused(0);
+  return copy_state_to(std::make_unique<Conv2d>(options_, unused));
+}
+
+ConvTranspose2d::ConvTranspose2d(Options options, Rng& rng) : options_(options) {
+  check_convolution("ConvTranspose2d", options_);
+  require_not_negative("ConvTranspose2d", "padding", options_.padding);
+  require_not_negative("ConvTranspose2d", "output_padding", options_.output_padding);
+  const auto fits = [](std::int64_t extra, std::int64_t stride, std::int64_t dilation) {
+    return extra < std::max(stride, dilation);
+  };
+  require(fits(options_.output_padding.h, options_.stride.h, options_.dilation.h) &&
+              fits(options_.output_padding.w, options_.stride.w, options_.dilation.w),
+          "ConvTranspose2d: output_padding must be smaller than stride or dilation (output_padding ",
+          options_.output_padding, ", stride ", options_.stride, ", dilation ", options_.dilation, ")");
+  const auto [kh, kw] = options_.kernel_size;
+  weight_ =
+      add_parameter("weight", new_weight({options_.in_channels, options_.out_channels / options_.groups, kh, kw}, rng));
+  if (options_.bias) bias_ = add_parameter("bias", new_bias(options_.out_channels, weight_, rng));
+}
+
+ConvTranspose2dParams ConvTranspose2d::params() const {
+  return {.stride = options_.stride,
+          .padding = options_.padding,
+          .dilation = options_.dilation,
+          .output_padding = options_.output_padding,
+          .groups = options_.groups};
+}
+
+Tensor ConvTranspose2d::apply(const Tensor& x, const Tensor& weight) const {
+  check_weight(weight, weight_);
+  return conv_transpose2d(x, weight, bias_, params());
+}
+
+std::unique_ptr<Module> ConvTranspose2d::clone() const {
+  Rng unused(0);
+  return copy_state_to(std::make_unique<ConvTranspose2d>(options_, unused));
+}
+
+Linear::Linear(Options options, Rng& rng) : options_(options) {
+  require_positive("Linear", "in_features", options_.in_features);
+  require_positive("Linear", "out_features", options_.out_features);
+  weight_ = add_parameter("weight", new_weight({options_.out_features, options_.in_features}, rng));
+  if (options_.bias) bias_ = add_parameter("bias", new_bias(options_.out_features, weight_, rng));
+}
+
+Tensor Linear::apply(const Tensor& x, const Tensor& weight) const {
+  check_weight(weight, weight_);
+  return linear(x, weight, bias_);
+}
+
+std::unique_ptr<Module> Linear::clone() const {
+  Rng unused(0);
+  return copy_state_to(std::make_unique<Linear>(options_, unused));
+}
+
+}  // namespace octet

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/nn/module.h"
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <typeinfo>
+
+#include "octet/autograd/trace.h"
+#include "octet/base/error.h"
+#include "octet/base/nearest.h"
+
+namespace octet {
+namespace {
+
+std::string join(const std::string& path, const std::string& name) { return path.empty() ? name : path + '.' + name; }
+
+// Calls visit(path, module) for the whole tree; M is Module or const Module.
+template <typename M, typename Visit>
+void walk(M& module, const std::string& path, const Visit& visit) {
+  visit(path, module);
+  for (const auto& child : module.children()) walk<M>(child->module(), join(path, child->name()), visit);
+}
+
+std::vector<NamedTensor> collect(const Module& root, const std::vector<NamedTensor>& (Module::*own)() const) {
+  std::vector<NamedTensor> all;
+  walk(root, "", [&](const std::string& path, const Module& module) {
+    for (const auto& [name, tensor] : (module.*own)()) all.push_back({join(path, name), tensor});
+  });
+  return all;
+}
+
+void copy_tensors(const std::vector<NamedTensor>& from, const std::vector<NamedTensor>& to, const std::string& type) {
+  require(from.size() == to.size(), type, ": clone: the new module has ", to.size(), " tensors, this one ",
+          from.size());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const Tensor& source = from[i].tensor;
+    Tensor target = to[i].tensor;
+    require(from[i].name == to[i].name && source.shape() == target.shape() && source.layout() == target.layout(), type,
+            ": clone: the new module has ", to[i].name, ' ', target.shape(), " where this one has ", from[i].name, ' ',
+            source.shape());
+    std::ranges::copy(source.values(), target.mutable_values().begin());
+    target.set_requires_grad(source.requires_grad());
+  }
+}
+
+}  // namespace
+
+Child::Child(std::string name, std::unique_ptr<Module> module) : name_(std::move(name)), module_(std::move(module)) {}
+
+Child::~Child() = default;
+
+Tensor Child::operator()(const Tensor& x) const {
+  const ContextScope scope(name_);
+  if (TraceRecorder* recorder = TraceRecorder::active()) recorder->enter_module();
+  return module_->forward(x);
+}
+
+std::unique_ptr<Module> Child::replace(std::unique_ptr<Module> module) {
+  require(module != nullptr, "slot ", name_, ": replace: the new module is null");
+  return std::exchange(module_, std::move(module));
+}
+
+std::string Module::type_name() const {
+  const std::unique_ptr<char, decltype(&std::free)> demangled(
+      abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, nullptr), std::free);
+  const std::string full = demangled ? demangled.get() : typeid(*this).name();
+  const std::size_t colons = full.substr(0, full.find('<')).rfind("::");  // a template argument may hold colons, too
+  return colons == std::string::npos ? full : full.substr(colons + 2);
+}
+
+std::unique_ptr<Module> Module::clone() const { fail(type_name(), ": clone: this class does not override clone()"); }
+
+std::vector<NamedTensor> Module::named_parameters() const { return collect(*this, &Module::own_parameters); }
+
+std::vector<Tensor> Module::parameters() const {
+  std::vector<Tensor> tensors;
+  for (auto& parameter : named_parameters()) tensors.push_back(std::move(parameter.tensor));
+  return tensors;
+}
+
+std::vector<NamedTensor> Module::named_buffers() const { return collect(*this, &Module::own_buffers); }
+
+std::vector<NamedCounter> Module::own_counters() {
+  std::vector<NamedCounter> own;
+  for (const auto& counter : counters_) own.push_back({counter->name, &counter->value, counter->in_weights});
+  return own;
+}
+
+std::vector<NamedCounter> Module::named_counters() {
+  std::vector<NamedCounter> all;
+  walk(*this, "", [&](const std::string& path, Module& module) {
+    for (NamedCounter counter : module.own_counters()) {
+      counter.name = join(path, counter.name);
+      all.push_back(std::move(counter));
+    }
+  });
+  return all;
+}
+
+void Module::visit(const std::function<void(const std::string& path, Module& module)>& visit) {
+  walk(*this, "", visit);
+}
+
+Child* Module::find_slot(std::string_view path) {
+  Module* module = this;
+  for (;;) {
+    const std::size_t dot = path.find('.');
+    const std::string_view name = path.substr(0, dot);
+    const auto child = std::ranges::find_if(module->children_, [&](const auto& c) { return c->name() == name; });
+    if (child == module->children_.end()) return nullptr;
+    if (dot == std::string_view::npos) return child->get();
+    module = &(*child)->module();
+    path.remove_prefix(dot + 1);
+  }
+}
+
+void Module::fail_unknown_path(std::string_view path) {
+  std::vector<std::string> paths;
+  walk(*this, "", [&](const std::string& valid, Module&) { paths.push_back(valid); });
+  fail(type_name(), ": no module is called \"", path, '"', did_you_mean(path, paths));
+}
+
+Module& Module::at(std::string_view path) { return path.empty() ? *this : slot(path).module(); }
+
+Child& Module::slot(std::string_view path) {
+  Child* const found = find_slot(path);
+  if (!found) fail_unknown_path(path);
+  return *found;
+}
+
+void Module::train(bool on) {
+  walk(*this, "", [on](const std::string&, Module& module) { module.training_ = on; });
+}
+
+std::int64_t Module::parameter_count() const {
+  std::int64_t count = 0;
+  for (const NamedTensor& parameter : named_parameters()) count += parameter.tensor.size();
+  return count;
+}
+
+void Module::require_new_name(const std::string& name, const char* what) const {
+  const auto is_taken = [&](const auto& named) { return named.name == name; };
+  require(!name.empty() && name.find('.') == std::string::npos, type_name(), ": the name of a ", what,
+          " must not be empty or hold a dot (\"", name, "\")");
+  const bool taken = std::ranges::any_of(parameters_, is_taken) || std::ranges::any_of(buffers_, is_taken) ||
+                     std::ranges::any_of(counters_, [&](const auto& counter) { return counter->name == name; }) ||
+                     std::ranges::any_of(children_, [&](const auto& child) { return child->name() == name; });
+  require(!taken, type_name(), ": the name \"", name, "\" of a ", what, " is taken");
+}
+
+Child& Module::add(std::string name, std::unique_ptr<Module> module) {
+  require_new_name(name, "child");
+  require(module != nullptr, type_name(), ": the child \"", name, "\" is null");
+  return *children_.emplace_back(std::make_unique<Child>(std::move(name), std::move(module)));
+}
+
+Tensor Module::add_parameter(std::string name, Tensor tensor) {
+  require_new_name(name, "parameter");
+  require(tensor.defined(), type_name(), ": the parameter \"", name, "\" is undefined");
+  tensor.set_requires_grad();
+  parameters_.push_back({std::move(name), tensor});
+  return tensor;
+}
+
+Tensor Module::add_buffer(std::string name, Tensor tensor) {
+  require_new_name(name, "buffer");
+  require(tensor.defined(), type_name(), ": the buffer \"", name, "\" is undefined");
+  buffers_.push_back({std::move(name), tensor});
+  return tensor;
+}
+
+std::int64_t& Module::add_counter(std::string name, bool in_weights) {
+  require_new_name(name, "counter");
+  return counters_.emplace_back(std::make_unique<Counter>(Counter{std::move(name), in_weights}))->value;
+}
+
+std::unique_ptr<Module> Module::copy_state_to(std::unique_ptr<Module> to) const {
+  const std::string type = type_name();
+  require(to != nullptr && typeid(*to) == typeid(*this), type, ": clone: the new module is no ", type);
+  copy_tensors(parameters_, to->parameters_, type);
+  copy_tensors(buffers_, to->buffers_, type);
+  require(counters_.size() == to->counters_.size(), type, ": clone: the new module has other counters");
+  for (std::size_t i = 0; i < counters_.size(); ++i) to->counters_[i]->value = counters_[i]->value;
+  to->training_ = training_;
+
+  // Children are cloned whole, not filled in: what a slot holds now need not be what the constructor put there.
+  for (const auto& child : children_) {
+    std::unique_ptr<Module> copy = child->module().clone();
+    Child* const slot = to->find_slot(child->name());
+    if (slot) slot->replace(std::move(copy));
+    if (!slot) to->add(child->name(), std::move(copy));
+  }
+  require(to->children_.size() == children_.size(), type, ": clone: the new module has children that this one lacks");
+  return to;
+}
+
+}  // namespace octet
