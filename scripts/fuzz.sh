@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the fuzz targets of tests/fuzz and runs each for some seconds, from its seeds and from what earlier runs found.
+# Fails if one of them fails; the input that did it is then build/fuzz/<target>-found/crash-*.
+#
+#   scripts/fuzz.sh [SECONDS [TARGET...]]     20 seconds, all targets
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-20}
+shift $(($# > 0 ? 1 : 0))
+
+cmake -S tests/fuzz -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ \
+  -DCMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" >/dev/null
+cmake --build build/fuzz --parallel "$(nproc)"
+
+targets=("$@")
+if [[ ${#targets[@]} -eq 0 ]]; then
+  for source in tests/fuzz/*.cpp; do
+    targets+=("$(basename "$source" .cpp)")
+  done
+fi
+for target in "${targets[@]}"; do
+  found=build/fuzz/$target-found
+  log=build/fuzz/$target.log
+  mkdir -p "$found"
+  if ! "build/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+    -artifact_prefix="$found/" -print_final_stats=1 "$found" "tests/fuzz/corpus/$target" >"$log" 2>&1; then
+    tail -n 60 "$log"
+    printf 'fuzz.sh: %s failed\n' "$target" >&2
+    exit 1
+  fi
+  printf '%-12s %9s runs, no failure\n' "$target" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
+done
