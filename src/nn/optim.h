@@ -55,8 +55,9 @@ class Optimizer {
   std::vector<std::string> parameter_names() const;
 
  private:
+  const char* name_;
   std::vector<ParameterGroup> groups_;
-  double lr_;
+  double lr_ = 0.0;
   double weight_decay_;
 };
 
@@ -107,8 +108,9 @@ class AdamW final : public Optimizer {
   std::vector<std::int64_t> steps_;  // per parameter
 };
 
-/// Scales all gradients by max_norm / (norm + 1e-6) if their common Euclidean norm is greater than max_norm, as PyTorch
-/// does. Returns the norm before. Summed in double in a fixed order. Parameters without gradient are left out.
+/// Scales all gradients by max_norm / (norm + 1e-6), norm being their common Euclidean norm, if that makes them
+/// smaller, as PyTorch does. Returns the norm before. Summed in double in a fixed order. Parameters without gradient
+/// are left out.
 double clip_grad_norm(std::span<const Tensor> parameters, double max_norm);
 /// Clamps every gradient value to [-limit, limit].
 void clip_grad_value(std::span<const Tensor> parameters, double limit);

@@ -32,7 +32,7 @@ class BasicBlock final : public Module {
  private:
   Options options_;
   Child &conv1_, &bn1_, &conv2_, &bn2_;
-  Child* downsample_;
+  Child* downsample_ = nullptr;
 };
 
 /// 1x1, 3x3, 1x1 convolutions around a shortcut; the 3x3 one has the stride (as in torchvision). Slots: conv1 .. conv3,
@@ -53,7 +53,7 @@ class Bottleneck final : public Module {
  private:
   Options options_;
   Child &conv1_, &bn1_, &conv2_, &bn2_, &conv3_, &bn3_;
-  Child* downsample_;
+  Child* downsample_ = nullptr;
 };
 
 enum class ResNetBlock { kBasic, kBottleneck };
@@ -86,7 +86,7 @@ class ResNet final : public Module {
   Options options_;
   Child &conv1_, &bn1_;
   std::vector<Child*> stages_;
-  Child* fc_;
+  Child* fc_ = nullptr;
 };
 
 }  // namespace octet
