@@ -54,14 +54,15 @@ class Document {
 
   /// Document::list({1, 2.5, "three"}).
   static Document list(List items = {});
-  /// Document::map({{"epoch", 3}, {"loss", 0.25}}). Throws Error for a key that is there twice.
-  static Document map(std::initializer_list<std::pair<std::string, Document>> members = {});
+  /// Document::map({{"epoch", 3}, {"loss", 0.25}}). Throws Error (position) for a key that is there twice.
+  static Document map(Map members);
+  static Document map();
 
   Kind kind() const { return static_cast<Kind>(value_.index()); }
   bool is_null() const { return kind() == Kind::kNull; }
   const Position& position() const { return position_; }
-  /// True for strings in quotes, which JSON's always are. A YAML scalar without quotes is a string if it is nothing
-  /// else.
+  /// True for strings that are marked as such: in quotes (JSON's always are), a YAML block, or tagged !!str. A YAML
+  /// scalar without any of these is a string if it is nothing else.
   bool is_quoted() const { return quoted_; }
   /// For messages: `the string "ten"`, `the integer 3`, `a list`.
   std::string describe() const;
@@ -99,6 +100,7 @@ class Document {
     std::int64_t value;
   };
   explicit Document(Integer value);
+  void place_all(const Position& position);
   /// Throws Error for unsigned values above the largest int64.
   template <std::integral T>
   static std::int64_t checked(T value) {

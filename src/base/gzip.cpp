@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// read_gzip_file of file.h.
+#include <zlib.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "octet/base/error.h"
+#include "octet/base/file.h"
+
+namespace octet {
+namespace {
+
+bool starts_gzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
+
+/// zlib's state, released at the end of its life.
+class Inflater {
+ public:
+  Inflater() {
+    constexpr int kLargestWindow = 15, kGzipHeader = 16;
+    require(inflateInit2(&stream_, kLargestWindow + kGzipHeader) == Z_OK, "gzip: zlib cannot start");
+  }
+  ~Inflater() { inflateEnd(&stream_); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  z_stream& stream() { return stream_; }
+
+ private:
+  z_stream stream_{};
+};
+
+/// Counts of zlib have 32 bits.
+uInt clamped(std::uint64_t count) {
+  return static_cast<uInt>(std::min<std::uint64_t>(count, std::numeric_limits<uInt>::max()));
+}
+
+/// Unpacks all members of `packed`.
+std::string unpack(const std::string& path, const std::string& packed, std::uint64_t max_bytes) {
+  Inflater inflater;
+  z_stream& stream = inflater.stream();
+  std::string out;
+  std::uint64_t read = 0, written = 0;
+  for (;;) {
+    if (written == out.size())
+      out.resize(written + std::min(std::max<std::uint64_t>(written, 1 << 16), max_bytes + 1 - written));
+    const uInt in_size = clamped(packed.size() - read), out_size = clamped(out.size() - written);
+    // zlib's interface is not const-correct; it does not write to its input.
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + read));
+    stream.avail_in = in_size;
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + written);
+    stream.avail_out = out_size;
+    const int result = inflate(&stream, Z_NO_FLUSH);
+    read += in_size - stream.avail_in;
+    written += out_size - stream.avail_out;
+    require(written <= max_bytes, path, ": more than the limit of ", max_bytes, " bytes when unpacked");
+    if (result == Z_STREAM_END) {
+      if (read == packed.size()) break;
+      require(starts_gzip(std::string_view(packed).substr(read)), path, ": byte ", read,
+              ": something else follows the gzip stream");
+      inflateReset(&stream);
+      continue;
+    }
+    // There always is room for output, so only a lack of input stops zlib.
+    require(result != Z_BUF_ERROR, path, ": byte ", read, ": the gzip stream ends early");
+    require(result == Z_OK, path, ": byte ", read, ": damaged gzip stream (", stream.msg ? stream.msg : zError(result),
+            ")");
+  }
+  out.resize(written);
+  return out;
+}
+
+}  // namespace
+
+std::string read_gzip_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  // What does not compress grows by 5 bytes per stored block; names and comments in headers may add a little.
+  const std::uint64_t allowance = max_bytes / 1024 + (1 << 16);
+  const std::uint64_t max_packed =
+      max_bytes + std::min(allowance, std::numeric_limits<std::uint64_t>::max() - max_bytes);
+  std::string contents = read_file(path, max_packed);
+  if (starts_gzip(contents)) return unpack(path.string(), contents, max_bytes);
+  require(contents.size() <= max_bytes, path.string(), ": the file has ", contents.size(),
+          " bytes, more than the limit of ", max_bytes);
+  return contents;
+}
+
+}  // namespace octet
