@@ -102,6 +102,15 @@ ConvShape conv_transpose2d_shape(const Tensor& x, const Tensor& w, const ConvTra
   return s;
 }
 
+// Dilation allows output rows that no input row reaches; oneDNN refuses a stride of them or more. So many rows of zeros
+// around x reach them, and change nothing.
+Size2 zero_border(const ConvTranspose2dParams& p) {
+  const auto rows = [](std::int64_t extra, std::int64_t padding, std::int64_t stride) {
+    return std::max<std::int64_t>(0, (extra - padding) / stride);
+  };
+  return {rows(p.output_padding.h, p.padding.h, p.stride.h), rows(p.output_padding.w, p.padding.w, p.stride.w)};
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
@@ -135,6 +144,11 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvTranspose2dParams& params) {
   const ConvShape s = conv_transpose2d_shape(x, w, params);
   check_bias("conv_transpose2d", bias, s.ci);
+  if (const Size2 border = zero_border(params); border != Size2(0)) {
+    ConvTranspose2dParams cut = params;
+    cut.padding = {params.padding.h + border.h * params.stride.h, params.padding.w + border.w * params.stride.w};
+    return conv_transpose2d(pad2d(x, border, PaddingMode::kZeros), w, bias, cut);
+  }
   Tensor y = Tensor::empty({s.n, s.ci, s.h, s.w});
   float* const values = y.mutable_values().data();
   kernels::conv_backward_data(s, w.values().data(), x.values().data(), values);

@@ -41,6 +41,9 @@ inline std::string name(const ConvCase& c) {
   return out.str();
 }
 
+/// How GoogleTest shows a case.
+inline void PrintTo(const ConvCase& c, std::ostream* out) { *out << name(c); }
+
 // clang-format off
 /// Options in every combination that kernels treat apart; sizes small enough for a naive reference.
 inline std::vector<ConvCase> conv2d_cases() {
@@ -60,12 +63,10 @@ inline std::vector<ConvCase> conv2d_cases() {
       {.kernel = 1},
       {.kernel = 1, .stride = 2},
       {.kernel = 1, .stride = 3, .padding = 2},
-      {.kernel = 2},
       {.kernel = 2, .stride = 2, .padding = 1},
       {.size = 8, .kernel = 4, .stride = 2, .padding = 1},
       {.size = 9, .kernel = 5, .padding = 2},
       {.size = 15, .kernel = 7, .stride = 2, .padding = 3, .bias = false},
-      {.size = 7, .kernel = 7},
       {.size = 3, .kernel = 5, .padding = 2},
       // rectangles
       {.kernel = {1, 3}, .padding = {0, 1}},
