@@ -59,6 +59,8 @@ class File {
   std::vector<std::int64_t> integers(const Entry& entry) const;
 
  private:
+  std::string_view bytes_of(const Entry& entry) const;
+
   std::string bytes_, source_;
   std::uint64_t data_begin_ = 0;
   std::vector<Entry> entries_;
