@@ -61,7 +61,8 @@ double dot(std::int64_t n, const float* a, const float* b) {
 }
 
 double squared_distance(std::int64_t n, const float* a, const float* b) {
-  return sum_of_chunks(n, [=](std::int64_t i, std::int64_t size) { return squared_distance_chunk(size, a + i, b + i); });
+  return sum_of_chunks(n,
+                       [=](std::int64_t i, std::int64_t size) { return squared_distance_chunk(size, a + i, b + i); });
 }
 
 }  // namespace octet::kernels

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What several ops ask of their inputs, and how they describe sizes. Private to the room.
+#pragma once
+
+#include <vector>
+
+#include "octet/autograd/tensor.h"
+#include "octet/base/error.h"
+
+namespace octet::detail {
+
+inline void require_defined(const char* op, const char* name, const Tensor& x) {
+  require(x.defined(), op, ": ", name, " must be defined");
+}
+
+/// x is a 4-D tensor in channels-last order: kernels rely on that order.
+inline void require_activation(const char* op, const char* name, const Tensor& x) {
+  require_defined(op, name, x);
+  require(x.rank() == 4, op, ": ", name, " must be an activation [N, C, H, W] (", name, " ", x.shape(), ")");
+  require(x.layout() == Layout::kChannelsLast, op, ": ", name,
+          " must be an activation, which lies channels-last; it is row-major, as weights are (", name, " ", x.shape(),
+          ")");
+}
+
+/// A tensor's shape and layout without its values: what a backward function keeps when it does not read them.
+struct Place {
+  Shape shape;
+  Layout layout;
+
+  explicit Place(const Tensor& x) : shape(x.shape()), layout(x.layout()) {}
+  Tensor empty() const { return Tensor::empty(shape, layout); }
+};
+
+inline Tensor empty_like(const Tensor& x) { return Tensor::empty(x.shape(), x.layout()); }
+
+/// As an attribute of an op: [h, w].
+inline std::vector<std::int64_t> as_list(const Size2& size) { return {size.h, size.w}; }
+
+}  // namespace octet::detail

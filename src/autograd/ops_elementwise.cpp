@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Element-wise ops. relu and add are in ops_fused.cpp.
+#include <algorithm>
+
+#include "octet/autograd/op_checks.h"
+#include "octet/autograd/ops.h"
+#include "octet/autograd/tape.h"
+#include "octet/kernels/elementwise.h"
+#include "octet/kernels/reduce.h"
+
+namespace octet {
+namespace {
+
+using detail::empty_like;
+using detail::Place;
+
+// What the backward kernel reads. The output costs nothing: the next op keeps it, too.
+enum class Kept { kInput, kOutput };
+
+// y = forward(x) for every element; dx = backward(x or y, dy).
+template <typename ForwardKernel, typename BackwardKernel>
+Tensor map(const char* op, const Tensor& x, const ForwardKernel& forward, Kept kept, const BackwardKernel& backward,
+           const DescribeOp& attributes = {}) {
+  detail::require_defined(op, "x", x);
+  Tensor y = empty_like(x);
+  forward(x.size(), x.values().data(), y.mutable_values().data());
+  return record(op, y, {x}, attributes,
+                [from = kept == Kept::kInput ? x : y.detach(), backward](const Tensor& dy, const NeedsGrad&) {
+                  Tensor dx = empty_like(from);
+                  backward(dy.size(), from.values().data(), dy.values().data(), dx.mutable_values().data());
+                  return std::vector<Tensor>{dx};
+                });
+}
+
+// The operand whose shape the result has.
+const Tensor& wider(const char* op, const Tensor& a, const Tensor& b) {
+  detail::require_defined(op, "a", a);
+  detail::require_defined(op, "b", b);
+  require(a.shape() == b.shape() || a.size() == 1 || b.size() == 1, op,
+          ": shapes must be equal, or one operand have one element (a ", a.shape(), ", b ", b.shape(), ")");
+  require(a.layout() == b.layout() || a.size() == 1 || b.size() == 1, op,
+          ": one operand is an activation (channels-last), the other a row-major tensor (shape ", a.shape(), ")");
+  const bool b_wider = a.size() != b.size() ? a.size() == 1 : b.rank() > a.rank();
+  return b_wider ? b : a;
+}
+
+// A one-element gradient.
+Tensor filled(const Place& place, double value) {
+  Tensor t = place.empty();
+  t.mutable_values()[0] = static_cast<float>(value);
+  return t;
+}
+
+}  // namespace
+
+Tensor relu6(const Tensor& x) {
+  return map("relu6", x, kernels::relu6_forward, Kept::kOutput, kernels::relu6_backward_from_y);
+}
+
+Tensor leaky_relu(const Tensor& x, float negative_slope) {
+  const auto forward = [=](std::int64_t n, const float* from, float* y) {
+    kernels::leaky_relu_forward(n, negative_slope, from, y);
+  };
+  const auto backward = [=](std::int64_t n, const float* from, const float* dy, float* dx) {
+    kernels::leaky_relu_backward(n, negative_slope, from, dy, dx);
+  };
+  return map("leaky_relu", x, forward, negative_slope >= 0.0F ? Kept::kOutput : Kept::kInput, backward, [=] {
+    return Attributes{{"negative_slope", static_cast<double>(negative_slope)}};
+  });
+}
+
+Tensor sigmoid(const Tensor& x) {
+  return map("sigmoid", x, kernels::sigmoid_forward, Kept::kOutput, kernels::sigmoid_backward_from_y);
+}
+
+Tensor tanh(const Tensor& x) {
+  return map("tanh", x, kernels::tanh_forward, Kept::kOutput, kernels::tanh_backward_from_y);
+}
+
+Tensor silu(const Tensor& x) {
+  return map("silu", x, kernels::silu_forward, Kept::kInput, kernels::silu_backward_from_x);
+}
+
+Tensor hardswish(const Tensor& x) {
+  return map("hardswish", x, kernels::hardswish_forward, Kept::kInput, kernels::hardswish_backward_from_x);
+}
+
+Tensor sub(const Tensor& a, const Tensor& b) {
+  Tensor y = empty_like(wider("sub", a, b));
+  const std::int64_t n = y.size();
+  float* const to = y.mutable_values().data();
+  if (a.size() == b.size())
+    kernels::difference(n, 1.0F, a.values().data(), b.values().data(), to);
+  else if (b.size() == 1)
+    kernels::scale_and_shift(n, 1.0F, -b.item(), a.values().data(), to);
+  else
+    kernels::scale_and_shift(n, -1.0F, a.item(), b.values().data(), to);
+
+  return record("sub", y, {a, b}, {}, [a = Place(a), b = Place(b)](const Tensor& dy, const NeedsGrad& needs) {
+    const std::int64_t size = dy.size();
+    const float* const from = dy.values().data();
+    std::vector<Tensor> grads(2);
+    if (needs[0]) grads[0] = a.shape == dy.shape() ? dy : filled(a, kernels::sum(size, from));
+    if (needs[1] && b.shape == dy.shape()) {
+      grads[1] = b.empty();
+      kernels::scale(size, -1.0F, from, grads[1].mutable_values().data());
+    } else if (needs[1]) {
+      grads[1] = filled(b, -kernels::sum(size, from));
+    }
+    return grads;
+  });
+}
+
+namespace {
+
+// d(a * b)/d(a) for the operand at `a`: dy * b, summed if a has one element and the result more.
+Tensor factor_gradient(const Place& a, const Tensor& b, const Tensor& dy) {
+  const std::int64_t n = dy.size();
+  if (b.size() == 1 && n == element_count(a.shape)) {
+    Tensor da = a.empty();
+    kernels::scale(n, b.item(), dy.values().data(), da.mutable_values().data());
+    return da;
+  }
+  if (a.shape != dy.shape()) return filled(a, kernels::dot(n, dy.values().data(), b.values().data()));
+  Tensor da = a.empty();
+  kernels::product(n, dy.values().data(), b.values().data(), da.mutable_values().data());
+  return da;
+}
+
+}  // namespace
+
+Tensor mul(const Tensor& a, const Tensor& b) {
+  Tensor y = empty_like(wider("mul", a, b));
+  const std::int64_t n = y.size();
+  float* const to = y.mutable_values().data();
+  if (a.size() == b.size())
+    kernels::product(n, a.values().data(), b.values().data(), to);
+  else if (b.size() == 1)
+    kernels::scale(n, b.item(), a.values().data(), to);
+  else
+    kernels::scale(n, a.item(), b.values().data(), to);
+
+  const Tensor a_read = b.requires_grad() ? a : Tensor(), b_read = a.requires_grad() ? b : Tensor();
+  return record("mul", y, {a, b}, {},
+                [a_read, b_read, a = Place(a), b = Place(b)](const Tensor& dy, const NeedsGrad& needs) {
+                  std::vector<Tensor> grads(2);
+                  if (needs[0]) grads[0] = factor_gradient(a, b_read, dy);
+                  if (needs[1]) grads[1] = factor_gradient(b, a_read, dy);
+                  return grads;
+                });
+}
+
+}  // namespace octet

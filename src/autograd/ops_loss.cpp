@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax, losses and sums over everything.
+#include <algorithm>
+
+#include "octet/autograd/op_checks.h"
+#include "octet/autograd/ops.h"
+#include "octet/autograd/tape.h"
+#include "octet/kernels/elementwise.h"
+#include "octet/kernels/reduce.h"
+#include "octet/kernels/softmax.h"
+
+namespace octet {
+namespace {
+
+using detail::empty_like;
+using detail::Place;
+using detail::require_defined;
+
+// How the values along `dim` lie: dim 0 or 1 of a matrix, or the channels of an activation.
+kernels::SoftmaxShape softmax_shape(const char* op, const Tensor& x, std::int64_t dim) {
+  require_defined(op, "x", x);
+  const std::int64_t rank = static_cast<std::int64_t>(x.rank()), d = dim < 0 ? dim + rank : dim;
+  if (rank == 2 && d == 1) return {x.dim(0), x.dim(1), 1};
+  if (rank == 2 && d == 0) return {x.dim(1), x.dim(0), x.dim(1)};
+  require(rank == 4 && x.layout() == Layout::kChannelsLast && d == 1, op,
+          ": dim must be 0 or 1 of a 2-D tensor, or 1 of an activation (dim ", dim, ", x ", x.shape(), ")");
+  return {x.dim(0) * x.dim(2) * x.dim(3), x.dim(1), 1};
+}
+
+using SoftmaxForward = void (*)(const kernels::SoftmaxShape&, const float* x, float* y);
+using SoftmaxBackward = void (*)(const kernels::SoftmaxShape&, const float* y, const float* dy, float* dx);
+
+Tensor along_rows(const char* op, const Tensor& x, std::int64_t dim, SoftmaxForward forward, SoftmaxBackward backward) {
+  const kernels::SoftmaxShape s = softmax_shape(op, x, dim);
+  Tensor y = empty_like(x);
+  forward(s, x.values().data(), y.mutable_values().data());
+  const std::int64_t from_front = dim < 0 ? dim + static_cast<std::int64_t>(x.rank()) : dim;
+  return record(
+      op, y, {x},
+      [=] {
+        return Attributes{{"dim", from_front}};
+      },
+      [s, y = y.detach(), backward](const Tensor& dy, const NeedsGrad&) {
+        Tensor dx = empty_like(y);
+        backward(s, y.values().data(), dy.values().data(), dx.mutable_values().data());
+        return std::vector<Tensor>{dx};
+      });
+}
+
+Tensor filled(const Place& place, double value) {
+  Tensor t = place.empty();
+  std::ranges::fill(t.mutable_values(), static_cast<float>(value));
+  return t;
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x, std::int64_t dim) {
+  return along_rows("softmax", x, dim, kernels::softmax_forward, kernels::softmax_backward);
+}
+
+Tensor log_softmax(const Tensor& x, std::int64_t dim) {
+  return along_rows("log_softmax", x, dim, kernels::log_softmax_forward, kernels::log_softmax_backward);
+}
+
+Tensor cross_entropy(const Tensor& logits, std::span<const std::int64_t> labels, const CrossEntropyParams& params) {
+  require_defined("cross_entropy", "logits", logits);
+  require(logits.rank() == 2 && logits.size() > 0, "cross_entropy: logits must be [N, K] and not empty (logits ",
+          logits.shape(), ")");
+  const kernels::CrossEntropyShape s{logits.dim(0), logits.dim(1), static_cast<double>(params.label_smoothing)};
+  require(std::ssize(labels) == s.rows, "cross_entropy: each row of logits needs one label (logits ", logits.shape(),
+          ", ", labels.size(), " labels)");
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    require(labels[i] >= 0 && labels[i] < s.classes, "cross_entropy: labels must be in [0, ", s.classes, ") (label ",
+            labels[i], " of row ", i, ")");
+  require(s.label_smoothing >= 0.0 && s.label_smoothing < 1.0,
+          "cross_entropy: label_smoothing must be in [0, 1) (label_smoothing ", params.label_smoothing, ")");
+
+  const Tensor loss =
+      Tensor::scalar(static_cast<float>(kernels::cross_entropy_forward(s, logits.values().data(), labels.data())));
+  return record(
+      "cross_entropy", loss, {logits},
+      [&] {
+        return Attributes{{"label_smoothing", s.label_smoothing}};
+      },
+      [s, logits, labels = std::vector<std::int64_t>(labels.begin(), labels.end())](const Tensor& dy,
+                                                                                    const NeedsGrad&) {
+        Tensor dx = empty_like(logits);
+        kernels::cross_entropy_backward(s, logits.values().data(), labels.data(), static_cast<double>(dy.item()),
+                                        dx.mutable_values().data());
+        return std::vector<Tensor>{dx};
+      });
+}
+
+Tensor mse_loss(const Tensor& a, const Tensor& b) {
+  require_defined("mse_loss", "a", a);
+  require_defined("mse_loss", "b", b);
+  require(a.shape() == b.shape(), "mse_loss: shapes must be equal (a ", a.shape(), ", b ", b.shape(), ")");
+  require(a.layout() == b.layout(),
+          "mse_loss: one input is an activation (channels-last), the other a row-major tensor (shape ", a.shape(), ")");
+  require(a.size() > 0, "mse_loss: the inputs must not be empty (shape ", a.shape(), ")");
+  const std::int64_t n = a.size();
+  const double total = kernels::squared_distance(n, a.values().data(), b.values().data());
+  return record(
+      "mse_loss", Tensor::scalar(static_cast<float>(total / static_cast<double>(n))), {a, b}, {},
+      [a, b, n](const Tensor& dy, const NeedsGrad& needs) {
+        const double slope = 2.0 * static_cast<double>(dy.item()) / static_cast<double>(n);
+        const auto gradient = [&](double factor) {
+          Tensor d = empty_like(a);
+          kernels::difference(n, static_cast<float>(factor), a.values().data(), b.values().data(),
+                              d.mutable_values().data());
+          return d;
+        };
+        return std::vector<Tensor>{needs[0] ? gradient(slope) : Tensor(), needs[1] ? gradient(-slope) : Tensor()};
+      });
+}
+
+Tensor mean(const Tensor& x) {
+  require_defined("mean", "x", x);
+  require(x.size() > 0, "mean: x must not be empty (x ", x.shape(), ")");
+  const double n = static_cast<double>(x.size());
+  return record("mean", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()) / n)), {x}, {},
+                [from = Place(x), n](const Tensor& dy, const NeedsGrad&) {
+                  return std::vector<Tensor>{filled(from, static_cast<double>(dy.item()) / n)};
+                });
+}
+
+Tensor sum(const Tensor& x) {
+  require_defined("sum", "x", x);
+  return record("sum", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()))), {x}, {},
+                [from = Place(x)](const Tensor& dy, const NeedsGrad&) {
+                  return std::vector<Tensor>{filled(from, static_cast<double>(dy.item()))};
+                });
+}
+
+}  // namespace octet
