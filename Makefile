@@ -23,7 +23,7 @@ test: configure ## install what is missing, build, and run all tests
 bench-train: configure ## time training against PyTorch
 	@scripts/install_dependencies.sh --bench
 	@$(BUILD)
-	bench/train.sh build/release
+	bench/train.py build/release
 
 same-bits: configure ## show that results do not depend on threads or interruptions
 	@$(BUILD)
