@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logical sizes of a tensor.
+// Logical sizes of a tensor, and pairs of sizes for windows.
 #pragma once
 
 #include <cstdint>
+#include <ostream>
 #include <vector>
 
 namespace octet {
@@ -16,5 +17,18 @@ inline std::int64_t element_count(const Shape& shape) {
   for (std::int64_t size : shape) count *= size;
   return count;
 }
+
+/// A height and a width. One number stands for both: `.stride = 2`, `.kernel_size = {3, 5}`.
+struct Size2 {
+  std::int64_t h = 0, w = 0;
+
+  constexpr Size2() = default;
+  constexpr Size2(std::int64_t both) : h(both), w(both) {}  // NOLINT: implicit on purpose
+  constexpr Size2(std::int64_t height, std::int64_t width) : h(height), w(width) {}
+  friend constexpr bool operator==(const Size2&, const Size2&) = default;
+};
+
+/// Prints "3x5".
+inline std::ostream& operator<<(std::ostream& out, const Size2& size) { return out << size.h << 'x' << size.w; }
 
 }  // namespace octet

@@ -155,7 +155,7 @@ template <bool kFirstNorm, Second kSecond, bool kRelu>
         evaluate<kSecond == kNorm>(b, i + lane, lane, other);
         value += other;
       }
-      if constexpr (kRelu) value = value > 0 ? value : value != value ? value : Lanes{};  // NaN stays
+      if constexpr (kRelu) value = value < 0 ? Lanes{} : value;  // NaN stays
       store(y + i + lane, value);
     }
 }
