@@ -41,6 +41,8 @@ struct Pending {
   };
   std::vector<Term> terms;
   bool relu = false;
+
+  bool any_norm() const;
 };
 
 /// Values, shared by a tensor and its detached handles.
@@ -77,11 +79,16 @@ struct TensorBody {
   float* values() const;
 };
 
-/// A tensor whose values are `pending`.
+/// A tensor whose values are `pending`. Terms that are pending themselves are computed now: recipes do not nest, so
+/// that neither the stack nor what they keep alive grows with their number.
 Tensor make_pending(const Shape& shape, Layout layout, Pending pending);
 /// a + b, computed by its first reader. Shapes and layouts are equal.
 Tensor pending_sum(const Tensor& a, const Tensor& b);
-/// The recipe of t's values if they have not been computed yet, else null.
+/// The recipe of t's values if they have not been computed yet, else null; always null while a trace is taken.
 const Pending* pending_of(const Tensor& t);
+
+/// Throws Error, in the name of `op`, unless `gradient` can be the gradient of `body`: defined, of its shape and
+/// layout.
+void check_gradient_fits(const char* op, const Tensor& gradient, const TensorBody& body);
 
 }  // namespace octet::detail

@@ -132,12 +132,9 @@ Tensor record_pending(const char* op, const Tensor& like, Pending pending, const
                       std::span<const Tensor> extra = {}) {
   std::vector<Tensor> inputs = tape_inputs(pending);
   inputs.insert(inputs.end(), extra.begin(), extra.end());
-  EpilogueBackward backward{like.body()->rows(), {}, pending.relu, {}};
-  bool any_norm = false;
-  for (const Pending::Term& term : pending.terms) {
-    backward.norms.push_back(term.norm);
-    any_norm |= term.norm != nullptr;
-  }
+  const bool any_norm = pending.any_norm();
+  EpilogueBackward backward{any_norm ? like.body()->rows() : kernels::Rows{like.size(), 1}, {}, pending.relu, {}};
+  for (const Pending::Term& term : pending.terms) backward.norms.push_back(term.norm);
   const bool single_norm = any_norm && pending.terms.size() == 1;
   Tensor y = detail::make_pending(like.shape(), like.layout(), std::move(pending));
   if (backward.relu && !single_norm) backward.y = y.detach();
@@ -146,11 +143,12 @@ Tensor record_pending(const char* op, const Tensor& like, Pending pending, const
 }
 
 // The terms that `t` would compute, if combining them further is the same as reading t: its recipe is still open, and
-// its history is its own (not cut off by detach() or NoGrad). Else t itself.
+// its history is its own (not cut off by detach() or NoGrad, no leaf that wants a gradient). Else t itself.
 std::vector<Pending::Term> terms_of(const Tensor& t) {
   const Pending* pending = detail::pending_of(t);
   if (!pending || pending->relu) return {{t, nullptr}};
-  if (grad_enabled() && !t.requires_grad()) {
+  if (grad_enabled() && !t.body()->node) {
+    if (t.requires_grad()) return {{t, nullptr}};
     const std::vector<Tensor> inputs = tape_inputs(*pending);
     if (std::ranges::any_of(inputs, [](const Tensor& x) { return x.defined() && x.requires_grad(); }))
       return {{t, nullptr}};
@@ -187,7 +185,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   check_batch_norm(x, gamma, beta, running_mean, running_var, params);
   const kernels::Rows rows = x.body()->rows();
   const bool batch_statistics = params.training || !running_mean.defined();
-  require(!params.training || rows.rows > 1, "batch_norm: training needs more than one value per channel, got x ",
+  require(!batch_statistics || rows.rows > 1, "batch_norm: training needs more than one value per channel, got x ",
           x.shape());
 
   auto state = std::make_shared<BatchNormState>();

@@ -120,10 +120,10 @@ void Tensor::backward() const {
 
 void Tensor::backward(const Tensor& gradient) const {
   require(defined(), "backward: the tensor is undefined");
-  require(gradient.defined() && gradient.shape() == shape(), "backward: the gradient's shape must be ", shape());
+  detail::check_gradient_fits("backward", gradient, *body_);
   require(requires_grad(), "backward: nothing that this tensor comes from requires a gradient");
   const NoGrad no_grad;
-  if (!body_->node) return accumulate_into_leaf(*body_, gradient);
+  if (!body_->node) return accumulate_into_leaf(*body_, gradient.clone());
 
   const auto older = [](const std::shared_ptr<TensorBody>& a, const std::shared_ptr<TensorBody>& b) {
     return a->node->sequence < b->node->sequence;

@@ -2,8 +2,10 @@
 #include "octet/autograd/tensor.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "octet/autograd/body.h"
+#include "octet/autograd/trace.h"
 #include "octet/base/error.h"
 #include "octet/kernels/layout.h"
 
@@ -23,7 +25,9 @@ float* TensorBody::values() const {
     storage->buffer = kernels::Buffer::floats(size());
     const kernels::EpilogueTerm terms[2] = {
         pending->terms[0].values(), pending->terms.size() > 1 ? pending->terms[1].values() : kernels::EpilogueTerm{}};
-    kernels::epilogue_forward(rows(), terms, pending->relu, storage->buffer.floats());
+    // Without a norm all values are alike, and a long last dimension is no reason to walk in steps of it.
+    const kernels::Rows shape_of_loop = pending->any_norm() ? rows() : kernels::Rows{size(), 1};
+    kernels::epilogue_forward(shape_of_loop, terms, pending->relu, storage->buffer.floats());
   }
   return storage->buffer.floats();
 }
@@ -34,7 +38,12 @@ kernels::EpilogueTerm Pending::Term::values() const {
   return {data, norm->mean(), norm->scale(), norm->shift()};
 }
 
+bool Pending::any_norm() const {
+  return std::ranges::any_of(terms, [](const Term& term) { return term.norm != nullptr; });
+}
+
 Tensor make_pending(const Shape& shape, Layout layout, Pending pending) {
+  for (const Pending::Term& term : pending.terms) term.x.values();
   auto body = std::make_shared<TensorBody>();
   body->shape = shape;
   body->layout = layout;
@@ -43,7 +52,17 @@ Tensor make_pending(const Shape& shape, Layout layout, Pending pending) {
   return Tensor(std::move(body));
 }
 
-const Pending* pending_of(const Tensor& t) { return t.defined() ? t.body()->storage->pending.get() : nullptr; }
+const Pending* pending_of(const Tensor& t) {
+  return t.defined() && !TraceRecorder::active() ? t.body()->storage->pending.get() : nullptr;
+}
+
+void check_gradient_fits(const char* op, const Tensor& gradient, const TensorBody& body) {
+  require(gradient.defined(), op, ": the gradient is undefined");
+  require(gradient.shape() == body.shape, op, ": the gradient's shape must be ", body.shape, ", got ",
+          gradient.shape());
+  require(gradient.layout() == body.layout, op,
+          ": the gradient must lie in memory as the tensor does (row-major or channels-last)");
+}
 
 }  // namespace detail
 
@@ -55,7 +74,14 @@ const detail::TensorBody& body_of(const Tensor& t) {
 }
 
 void check_shape(const Shape& shape) {
-  for (std::int64_t size : shape) require(size >= 0, "tensor: sizes must not be negative, got ", shape);
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(sizeof(float));
+  std::int64_t count = 1;
+  for (std::int64_t size : shape) {
+    require(size >= 0, "tensor: sizes must not be negative, got ", shape);
+    require(count <= kMost / std::max<std::int64_t>(size, 1), "tensor: shape ", shape,
+            " has more elements than memory can hold");
+    count *= std::max<std::int64_t>(size, 1);  // a zero does not excuse the other sizes: element_count multiplies all
+  }
 }
 
 }  // namespace
@@ -174,8 +200,8 @@ bool Tensor::requires_grad() const { return body_of(*this).requires_grad; }
 Tensor Tensor::grad() const { return body_of(*this).grad; }
 
 void Tensor::set_grad(Tensor grad) {
-  require(!grad.defined() || grad.shape() == body_of(*this).shape, "set_grad: the gradient's shape must be ", shape(),
-          ", got ", grad.defined() ? grad.shape() : Shape{});
+  const detail::TensorBody& body = body_of(*this);
+  if (grad.defined()) detail::check_gradient_fits("set_grad", grad, body);
   body_->grad = std::move(grad);
 }
 
