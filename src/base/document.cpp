@@ -49,7 +49,7 @@ Document Document::map(Map members) {
   std::stable_sort(sorted.begin(), sorted.end(), [](const Member* a, const Member* b) { return a->key < b->key; });
   const auto twin = std::adjacent_find(sorted.begin(), sorted.end(),
                                        [](const Member* a, const Member* b) { return a->key == b->key; });
-  if (twin != sorted.end()) fail((*(twin + 1))->position.prefix(), "duplicate key ", octet::quoted((*twin)->key));
+  if (twin != sorted.end()) fail((*(twin + 1))->position.prefix(), "duplicate key ", in_quotes((*twin)->key));
   Document map;
   map.value_ = std::move(members);
   return map;
@@ -66,7 +66,7 @@ std::string Document::describe() const {
     case Kind::kReal:
       return "the real " + shortest_text(as_real());
     case Kind::kString:
-      return (quoted_ ? "the quoted string " : "the string ") + octet::quoted(as_string());
+      return (quoted_ ? "the quoted string " : "the string ") + in_quotes(as_string());
     case Kind::kList:
       return "a list";
     case Kind::kMap:
@@ -116,7 +116,7 @@ const Document& Document::at(std::string_view key) const {
   if (const Document* value = find(key)) return *value;
   std::vector<std::string> keys;
   for (const Member& member : members()) keys.push_back(member.key);
-  fail(position_.prefix(), "no key ", octet::quoted(key), did_you_mean(key, keys));
+  fail(position_.prefix(), "no key ", in_quotes(key), did_you_mean(key, keys));
 }
 
 Document& Document::append(Document value) {
@@ -125,7 +125,7 @@ Document& Document::append(Document value) {
 }
 
 Document& Document::add(std::string key, Document value) {
-  require(find(key) == nullptr, position_.prefix(), "duplicate key ", octet::quoted(key));
+  require(find(key) == nullptr, position_.prefix(), "duplicate key ", in_quotes(key));
   return std::get<Map>(value_).emplace_back(Member{std::move(key), std::move(value)}).value;
 }
 

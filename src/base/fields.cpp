@@ -144,7 +144,7 @@ void Fields::finish() const {
     if (hint.empty()) {
       for (const std::string& key : known_) hint += (hint.empty() ? "; known keys: " : ", ") + key;
     }
-    fail(member.position.prefix(), "unknown key ", quoted(member.key), name_.empty() ? "" : " in " + name_, hint);
+    fail(member.position.prefix(), "unknown key ", in_quotes(member.key), name_.empty() ? "" : " in " + name_, hint);
   }
 }
 
@@ -165,8 +165,8 @@ const Document* Fields::value(std::string_view key, bool optional) {
       if (std::find(known_.begin(), known_.end(), member.key) == known_.end()) strangers.push_back(member.key);
   }
   const std::string near = nearest_name(key, strangers);
-  fail(position_.prefix(), "missing key ", quoted(key), name_.empty() ? "" : " in " + name_,
-       near.empty() ? "" : " (there is " + quoted(near) + ")");
+  fail(position_.prefix(), "missing key ", in_quotes(key), name_.empty() ? "" : " in " + name_,
+       near.empty() ? "" : " (there is " + in_quotes(near) + ")");
 }
 
 std::optional<std::size_t> Fields::choose(std::string_view key, const std::vector<std::string>& names, bool optional) {
@@ -177,7 +177,7 @@ std::optional<std::size_t> Fields::choose(std::string_view key, const std::vecto
   if (chosen != names.end()) return static_cast<std::size_t>(chosen - names.begin());
   std::string list;
   for (const std::string& valid : names) list += (list.empty() ? "" : ", ") + valid;
-  fail_value(*found, path_of(key), "expected one of ", list, ", got ", quoted(name), did_you_mean(name, names));
+  fail_value(*found, path_of(key), "expected one of ", list, ", got ", in_quotes(name), did_you_mean(name, names));
 }
 
 std::string Fields::path_of(std::string_view key) const {

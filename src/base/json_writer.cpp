@@ -12,7 +12,7 @@ namespace octet {
 namespace {
 
 void write_string(std::string& out, std::string_view text) {
-  require(invalid_utf8_at(text) == std::string_view::npos, "to_json: ", quoted(text), " is not UTF-8");
+  require(invalid_utf8_at(text) == std::string_view::npos, "to_json: ", in_quotes(text), " is not UTF-8");
   constexpr char kDigits[] = "0123456789abcdef";
   out += '"';
   for (const char c : text) {

@@ -34,7 +34,7 @@ std::size_t invalid_utf8_at(std::string_view text) {
   return std::string_view::npos;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kLongest = 60;
   constexpr char kDigits[] = "0123456789abcdef";
   std::string out = "\"";

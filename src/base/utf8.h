@@ -14,6 +14,6 @@ std::size_t invalid_utf8_at(std::string_view text);
 
 /// `text` in double quotes for a message: control characters and bytes that are not UTF-8 become \xNN, and a long text
 /// is cut at a character after about 60 bytes, with "..." behind the quote.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace octet

@@ -135,7 +135,7 @@ class Reader final : public YAML::EventHandler {
  private:
   void refuse(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (anchor != YAML::NullAnchor) builder_.fail_at(place_at(mark), "anchors (&name) are not supported");
-    if (!is_one_of(tag, {"", "?"})) builder_.fail_at(place_at(mark), "the tag " + quoted(tag) + " is not supported");
+    if (!is_one_of(tag, {"", "?"})) builder_.fail_at(place_at(mark), "the tag " + in_quotes(tag) + " is not supported");
   }
   void refuse_collection(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     refuse(mark, tag, anchor);
@@ -160,7 +160,7 @@ class Reader final : public YAML::EventHandler {
     text += digits.digits;
     std::int64_t parsed = 0;
     if (std::from_chars(text.data(), text.data() + text.size(), parsed, digits.base).ec != std::errc())
-      builder_.fail_at(place, "the integer " + quoted(value) + " does not fit in 64 bits");
+      builder_.fail_at(place, "the integer " + in_quotes(value) + " does not fit in 64 bits");
     return parsed;
   }
 
@@ -168,7 +168,7 @@ class Reader final : public YAML::EventHandler {
     double parsed = 0;
     const std::string_view text = value.substr(value.starts_with('+') ? 1 : 0);  // from_chars knows no plus
     if (std::from_chars(text.data(), text.data() + text.size(), parsed).ec != std::errc())
-      builder_.fail_at(place, "the number " + quoted(value) + " does not fit in a double");
+      builder_.fail_at(place, "the number " + in_quotes(value) + " does not fit in a double");
     return parsed;
   }
 

@@ -52,12 +52,12 @@ const TypeRow& row_of(Type type) { return *std::ranges::find(kTypes, type, &Type
 // ---- reading the header --------------------------------------------------------------------------------------------
 
 [[noreturn]] void fail_at(const Document& where, const std::string& name, const std::string& rule) {
-  fail(where.position().prefix(), "tensor ", quoted(name), ": ", rule);
+  fail(where.position().prefix(), "tensor ", in_quotes(name), ": ", rule);
 }
 
 Type parse_type(const Document& value, const std::string& name) {
   const auto row = std::ranges::find(kTypes, value.as_string(), &TypeRow::name);
-  if (row == kTypes.end()) fail_at(value, name, text("unknown dtype ", quoted(value.as_string())));
+  if (row == kTypes.end()) fail_at(value, name, text("unknown dtype ", in_quotes(value.as_string())));
   return row->type;
 }
 
@@ -81,7 +81,7 @@ Entry parse_entry(const Document::Member& member, std::uint64_t data_size) {
   const Document& fields = member.value;
   for (const auto& [key, value, position] : fields.members())
     if (key != "dtype" && key != "shape" && key != "data_offsets")
-      fail_at(value, name, text("unknown key ", quoted(key)));
+      fail_at(value, name, text("unknown key ", in_quotes(key)));
 
   Entry entry{.name = name, .type = parse_type(fields.at("dtype"), name), .shape = {}, .begin = 0, .end = 0};
   const Document& shape = fields.at("shape");
@@ -106,10 +106,10 @@ Entry parse_entry(const Document::Member& member, std::uint64_t data_size) {
 void check_places(const std::vector<Entry>& entries, std::uint64_t data_size, const std::string& source) {
   std::uint64_t place = 0;
   for (const Entry& entry : entries) {
-    require(entry.begin >= place, source, ": tensor ", quoted(entry.name), " at data offset ", entry.begin,
+    require(entry.begin >= place, source, ": tensor ", in_quotes(entry.name), " at data offset ", entry.begin,
             " overlaps the one before it, which ends at ", place);
-    require(entry.begin == place, source, ": the data has a gap before tensor ", quoted(entry.name), " (bytes ", place,
-            " to ", entry.begin, ")");
+    require(entry.begin == place, source, ": the data has a gap before tensor ", in_quotes(entry.name), " (bytes ",
+            place, " to ", entry.begin, ")");
     place = entry.end;
   }
   require(place == data_size, source, ": the tensors end at data offset ", place, ", but the file has ", data_size,
@@ -209,17 +209,18 @@ std::vector<float> File::floats(const Entry& entry) const {
     case Type::kF64:
       convert<double>(bytes, values, [&](double v) {
         const bool fits = !std::isfinite(v) || std::abs(v) <= double{std::numeric_limits<float>::max()};
-        require(fits, source_, ": tensor ", quoted(entry.name), ": the F64 value ", v, " is beyond float32's range");
+        require(fits, source_, ": tensor ", in_quotes(entry.name), ": the F64 value ", v, " is beyond float32's range");
         return static_cast<float>(v);
       });
       return values;
     default:
-      fail(source_, ": tensor ", quoted(entry.name), ": expected F32, F16, BF16 or F64, got ", type_name(entry.type));
+      fail(source_, ": tensor ", in_quotes(entry.name), ": expected F32, F16, BF16 or F64, got ",
+           type_name(entry.type));
   }
 }
 
 std::vector<std::int64_t> File::integers(const Entry& entry) const {
-  require(entry.type == Type::kI64, source_, ": tensor ", quoted(entry.name), ": expected I64, got ",
+  require(entry.type == Type::kI64, source_, ": tensor ", in_quotes(entry.name), ": expected I64, got ",
           type_name(entry.type));
   std::vector<std::int64_t> values((entry.end - entry.begin) / sizeof(std::int64_t));
   convert<std::int64_t>(bytes_of(entry), values, [](std::int64_t v) { return v; });
@@ -253,11 +254,11 @@ std::string header_of(std::span<const Source* const> order, const Metadata& meta
   for (const Source* source : order) {
     const auto count = static_cast<std::size_t>(element_count(source->shape));
     require(!source->name.empty() && source->name != kMetadataKey, "safetensors: a tensor cannot be called ",
-            quoted(source->name));
+            in_quotes(source->name));
     require(source->integers.size() + source->floats.size() == count &&
                 (source->integers.empty() || source->floats.empty()),
-            "safetensors: tensor ", quoted(source->name), ": shape ", source->shape, " needs ", count, " values, got ",
-            source->integers.size() + source->floats.size());
+            "safetensors: tensor ", in_quotes(source->name), ": shape ", source->shape, " needs ", count,
+            " values, got ", source->integers.size() + source->floats.size());
     const std::uint64_t end = place + bytes_of(*source).size();
     Document shape = Document::list();
     for (const std::int64_t size : source->shape) shape.append(size);

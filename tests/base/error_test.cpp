@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/base/error.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "octet/base/shape.h"
+#include "support/error_text.h"
+
+namespace octet {
+namespace {
+
+using test::error_text;
+
+TEST(Error, JoinsItsPartsAndPrintsShapes) {
+  EXPECT_EQ(error_text([] {
+              fail("conv2d: x ", Shape{8, 32, 56, 56}, ", groups ", 3, " ", 0.5);
+            }),
+            "conv2d: x [8, 32, 56, 56], groups 3 0.5");
+  EXPECT_EQ(text(Shape{}, ' ', Size2(3, 5)), "[] 3x5");
+}
+
+TEST(Error, RequireThrowsOnlyWhenTheRuleIsBroken) {
+  EXPECT_EQ(error_text([] { require(true, "never said"); }), "no error");
+  EXPECT_EQ(error_text([] { require(false, "groups divide channels"); }), "groups divide channels");
+}
+
+TEST(ContextScope, StartsMessagesWithThePathOfLiveScopes) {
+  const ContextScope layer("layer2");
+  const ContextScope nameless("");
+  {
+    const ContextScope block("0");
+    EXPECT_EQ(ContextScope::path(), "layer2.0");
+    EXPECT_EQ(error_text([] { fail("relu: no"); }), "layer2.0: relu: no");
+  }
+  EXPECT_EQ(error_text([] { fail("relu: no"); }), "layer2: relu: no");
+}
+
+TEST(ContextScope, EndsWhenAnErrorUnwindsIt) {
+  EXPECT_EQ(error_text([] {
+              const ContextScope layer("fc");
+              fail("linear: no");
+            }),
+            "fc: linear: no");
+  EXPECT_EQ(ContextScope::path(), "");
+}
+
+TEST(ContextScope, BelongsToItsThread) {
+  const ContextScope layer("layer1");
+  std::string other = "not run";
+  std::thread([&] { other = ContextScope::path(); }).join();
+  EXPECT_EQ(other, "");
+}
+
+}  // namespace
+}  // namespace octet
