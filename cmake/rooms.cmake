@@ -63,21 +63,32 @@ function(octet_program NAME)
   octet_compile_options(${NAME})
 endfunction()
 
-# octet_tests(NAME LINKS ...): NAME_test from tests/NAME/*_test.cpp, each TEST a ctest of its own.
+# octet_tests(NAME LINKS ...): NAME_test from tests/NAME/*_test.cpp, each TEST a ctest of its own. Sources called
+# *_slow_test.cpp become NAME_slow_test, whose tests carry the label slow.
 function(octet_tests NAME)
   cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${NAME}/*_test.cpp)
-  if(NOT sources)
-    return()
+  file(GLOB fast CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${NAME}/*_test.cpp)
+  set(slow ${fast})
+  list(FILTER fast EXCLUDE REGEX "_slow_test[.]cpp$")
+  list(FILTER slow INCLUDE REGEX "_slow_test[.]cpp$")
+  if(fast)
+    octet_test_program(${NAME}_test fast SOURCES ${fast} LINKS ${ARG_LINKS})
   endif()
-  add_executable(${NAME}_test ${sources})
-  set_target_properties(${NAME}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-  target_include_directories(${NAME}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${NAME}_test PRIVATE OCTET_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
+  if(slow)
+    octet_test_program(${NAME}_slow_test slow SOURCES ${slow} LINKS ${ARG_LINKS})
+  endif()
+endfunction()
+
+function(octet_test_program NAME LABEL)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${NAME} ${ARG_SOURCES})
+  set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  target_include_directories(${NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${NAME} PRIVATE OCTET_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
                              OCTET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${NAME}_test PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
-  octet_compile_options(${NAME}_test)
+  target_link_libraries(${NAME} PRIVATE ${ARG_LINKS} GTest::gtest_main GTest::gmock)
+  octet_compile_options(${NAME})
   # Tests run side by side: threads that wait must not spin on the core that another test computes on.
-  gtest_discover_tests(${NAME}_test DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
-                       PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
+  gtest_discover_tests(${NAME} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
+                       PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive LABELS ${LABEL})
 endfunction()

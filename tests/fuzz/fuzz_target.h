@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all fuzz targets share: each defines octet::fuzz, which hands the bytes to a reader. Error is the reader's right
-// answer to bytes that it does not like; everything else that ends it (a crash, another exception, a sanitizer's report,
-// too much time or memory) is a bug that libFuzzer keeps the bytes of.
+// answer to bytes that it does not like; everything else that ends it (a crash, another exception, a sanitizer's
+// report, too much time or memory) is a bug that libFuzzer keeps the bytes of.
 #pragma once
 
 #include <cstdint>
