@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The decoders are stb_image's. They are lenient (missing bytes read as zero, PNG checksums are skipped) and let a
-// compressed stream grow without bound, so this file adds what training on damaged files would silently miss: the
-// checksums, the end of the file, the size before decoding, and a limit on memory.
+// compressed stream grow without bound. So this file adds what keeps damaged files from being trained on or from doing
+// harm: image_structure.h first, then the size before decoding, a limit on memory, and the end of the file.
 #include "octet/data/image_file.h"
 
 #include <algorithm>
@@ -10,12 +10,13 @@
 #include <limits>
 #include <memory>
 
-#include <zlib.h>
-
 namespace {
 
 // What one call of stb_image may allocate in one piece. Per thread, because stb's hooks carry no context.
 thread_local std::size_t allocation_limit = 0;
+
+// Zeros, because a scan may use a table that a damaged file never defines.
+void* limited_malloc(std::size_t size) { return size <= allocation_limit ? std::calloc(size, 1) : nullptr; }
 
 void* limited_realloc(void* old, std::size_t size) {
   return size <= allocation_limit ? std::realloc(old, size) : nullptr;
@@ -30,44 +31,21 @@ void* limited_realloc(void* old, std::size_t size) {
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #define STBI_FAILURE_USERMSG
-#define STBI_MALLOC(size) limited_realloc(nullptr, size)
+#define STBI_MALLOC(size) limited_malloc(size)
 #define STBI_REALLOC(old, size) limited_realloc(old, size)
 #define STBI_FREE(old) std::free(old)
 #include <stb/stb_image.h>
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/data/image_structure.h"
 
 namespace octet {
 namespace {
 
-constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
-constexpr std::size_t kPngChunkFrame = 12;  // length, type and checksum around the data of a chunk
 constexpr std::size_t kDecoderState = std::size_t{1} << 20;
 
 const unsigned char* as_bytes(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
-
-std::uint32_t big_endian_32(std::string_view bytes, std::size_t offset) {
-  const unsigned char* b = as_bytes(bytes) + offset;
-  return std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 | std::uint32_t{b[2]} << 8 | b[3];
-}
-
-void check_png_chunks(std::string_view bytes, const std::string& source) {
-  std::size_t offset = kPngSignature.size();
-  for (bool ended = false; !ended;) {
-    const std::size_t left = bytes.size() - offset;
-    require(left >= kPngChunkFrame, source, ": byte ", offset, ": truncated PNG, a chunk is missing");
-    const std::size_t length = big_endian_32(bytes, offset);
-    require(length <= left - kPngChunkFrame, source, ": byte ", offset, ": truncated PNG, a chunk of ", length,
-            " bytes but only ", left - kPngChunkFrame, " are left");
-    const std::string_view type_and_data = bytes.substr(offset + 4, 4 + length);
-    const auto checksum = crc32_z(0, as_bytes(type_and_data), type_and_data.size());
-    require(checksum == big_endian_32(bytes, offset + 8 + length), source, ": byte ", offset,
-            ": damaged PNG, the checksum of a chunk does not match");
-    ended = type_and_data.substr(0, 4) == "IEND";
-    offset += kPngChunkFrame + length;
-  }
-}
 
 // The file as a stream that remembers whether the decoder asked for more than there is.
 struct Reader {
@@ -118,7 +96,8 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const std::str
   require(bytes.size() <= max_bytes, source, ": image file of ", bytes.size(), " bytes exceeds the limit of ",
           max_bytes);
   require(!bytes.empty(), source, ": not a readable PNG, JPEG or BMP image (empty file)");
-  if (bytes.starts_with(kPngSignature)) check_png_chunks(bytes, source);
+  check_png_structure(bytes, source);
+  check_jpeg_structure(bytes, source);
   const auto [height, width] = read_size(bytes, source);
   require(height >= 1 && width >= 1 && height <= limits.max_height && width <= limits.max_width, source, ": image of ",
           height, 'x', width, " pixels (height x width) exceeds the limit of ", limits.max_height, 'x',

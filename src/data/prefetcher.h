@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prefetcher: batches in order, made ahead of their use by background threads.
+// Private to data: batches in order, made ahead of their use by background threads.
 #pragma once
 
 #include <condition_variable>

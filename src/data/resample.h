@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cutting images and changing their size.
+// Private to data: cutting images and changing their size.
 #pragma once
 
 #include "octet/base/shape.h"
