@@ -14,7 +14,6 @@ namespace {
 // The largest value and the sum of exp(value - largest): no exponential overflows. A NaN makes the sum NaN.
 struct ExpSum {
   double largest, sum;
-  double log() const { return largest + std::log(sum); }
 };
 
 ExpSum exp_sum(const float* x, std::int64_t size, std::int64_t step) {
@@ -56,9 +55,10 @@ void softmax_backward(const SoftmaxShape& s, const float* y, const float* dy, fl
 
 void log_softmax_forward(const SoftmaxShape& s, const float* x, float* y) {
   for_each_row(s, [&](std::int64_t row) {
-    const double total = exp_sum(x + row, s.size, s.inner).log();
+    const ExpSum total = exp_sum(x + row, s.size, s.inner);
+    const double log_sum = std::log(total.sum);  // subtracted last: it would vanish beside a large logit
     for (std::int64_t i = row; i < row + s.size * s.inner; i += s.inner)
-      y[i] = static_cast<float>(static_cast<double>(x[i]) - total);
+      y[i] = static_cast<float>(static_cast<double>(x[i]) - total.largest - log_sum);
   });
 }
 
@@ -76,11 +76,15 @@ double cross_entropy_forward(const CrossEntropyShape& s, const float* logits, co
   std::vector<double> losses(static_cast<std::size_t>(s.rows));
   for_each_row({s.rows, s.classes, 1}, [&](std::int64_t row) {
     const std::int64_t r = row / s.classes;
-    const double log_total = exp_sum(logits + row, s.classes, 1).log();
-    double loss = (1.0 - s.label_smoothing) * (log_total - static_cast<double>(logits[row + labels[r]]));
+    const ExpSum total = exp_sum(logits + row, s.classes, 1);
+    const double log_sum = std::log(total.sum);
+    const auto surprise = [&](std::int64_t k) {
+      return total.largest - static_cast<double>(logits[row + k]) + log_sum;
+    };
+    double loss = (1.0 - s.label_smoothing) * surprise(labels[r]);
     if (s.label_smoothing > 0.0) {  // else an infinite logit would give 0 * inf
       double sum = 0.0;
-      for (std::int64_t k = 0; k < s.classes; ++k) sum += log_total - static_cast<double>(logits[row + k]);
+      for (std::int64_t k = 0; k < s.classes; ++k) sum += surprise(k);
       loss += s.label_smoothing / static_cast<double>(s.classes) * sum;
     }
     losses[static_cast<std::size_t>(r)] = loss;
