@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "octet/base/error.h"
+#include "octet/kernels/info.h"
 
 namespace octet::kernels {
 namespace {
@@ -204,6 +205,8 @@ std::string onednn_isa() {
       return "AVX512_CORE_VNNI";
     case dnnl::cpu_isa::avx512_core_bf16:
       return "AVX512_CORE_BF16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "AVX512_CORE_AMX";
     default:
       return text("newer (", static_cast<int>(dnnl::get_effective_cpu_isa()), ")");
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // oneDNN for the rest of this room: engine, stream, and convolution primitives. Private to the room.
-// onednn.cpp is the one file that knows how 2.x and 3.x differ.
+// onednn.cpp is the one file that knows how 2.x and 3.x differ; it also answers info.h.
 #pragma once
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -32,10 +32,6 @@ ConvPrimitive make_conv(ConvDirection direction, const ConvShape& s, bool bias);
 dnnl::memory::desc nhwc_desc(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w);
 /// The row-major weights of `s`: oihw, or goihw with groups.
 dnnl::memory::desc weight_desc(const ConvShape& s);
-
-/// Version as in "2.6.3", and the instruction set it uses, as in "AVX512_CORE_VNNI".
-std::string onednn_version();
-std::string onednn_isa();
 
 /// While it lives, OpenMP regions that this thread starts have one thread: oneDNN then neither creates nor runs a
 /// primitive whose order of summation depends on the thread count.

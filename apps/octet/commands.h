@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The octet command's subcommands. Each returns the exit code and throws octet::Error.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "octet/experiment/experiment.h"
+
+enum ExitCode { kSuccess = 0, kFailure = 1, kUsage = 2, kInterrupted = 130 };
+
+struct TrainCommand {
+  std::filesystem::path experiment, run_directory = {};
+  std::vector<octet::Override> overrides = {};
+  bool resume = false;
+};
+int run(const TrainCommand& command);
+
+struct EvalCommand {
+  std::filesystem::path model;            ///< run directory or weights
+  std::filesystem::path experiment = {};  ///< for weights that do not say what they are for
+  std::vector<octet::Override> overrides = {};
+};
+int run(const EvalCommand& command);
+
+struct PredictCommand {
+  std::filesystem::path model, experiment = {};
+  std::vector<std::filesystem::path> images = {};
+  int top = 5;
+};
+int run(const PredictCommand& command);
+
+int print_info();

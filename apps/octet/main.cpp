@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The octet command: what it understands. What it does is in *_command*.cpp.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <optional>
+
+#include "commands.h"
+#include "octet/experiment/system_info.h"
+#include "octet/kernels/parallel.h"
+
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 success, 1 error, 2 wrong usage, 130 stopped by Ctrl-C.\n"
+    "Example: octet train experiments/demo.yaml --set epochs=2 --set optimizer.lr=0.1";
+
+/// Adds the option --set KEY=VALUE, which may be there several times.
+void add_overrides(CLI::App& app, std::vector<octet::Override>& overrides) {
+  app.add_option_function<std::vector<std::string>>(
+         "--set",
+         [&](const std::vector<std::string>& settings) {
+           for (const std::string& setting : settings) {
+             const std::size_t equals = setting.find('=');
+             if (equals == std::string::npos || equals == 0)
+               throw CLI::ValidationError("--set", "expected KEY=VALUE, got \"" + setting + '"');
+             overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
+           }
+         },
+         "replace a value of the experiment; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void add_threads(CLI::App& app, std::optional<int>& threads) {
+  app.add_option("--threads", threads, "threads that compute; default: one per processor")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+}
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("Octet trains convolutional networks on CPUs.", "octet");
+  app.set_version_flag("--version", "octet " + octet::system_info().octet_version);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  std::optional<int> threads;
+
+  TrainCommand train;
+  CLI::App* train_app = app.add_subcommand("train", "run an experiment");
+  train_app->add_option("experiment", train.experiment, "YAML file")->type_name("EXPERIMENT")->required();
+  add_overrides(*train_app, train.overrides);
+  train_app->add_flag("--resume", train.resume, "go on from the last checkpoint, bit for bit");
+  train_app->add_option("--run-dir", train.run_directory, "default: the experiment's run_dir")->type_name("DIR");
+  add_threads(*train_app, threads);
+
+  EvalCommand eval;
+  CLI::App* eval_app = app.add_subcommand("eval", "loss and accuracy on the test data");
+  eval_app->add_option("model", eval.model, "run directory or weights file")->type_name("PATH")->required();
+  eval_app->add_option("--experiment", eval.experiment, "for weights that Octet did not train")->type_name("YAML");
+  add_overrides(*eval_app, eval.overrides);
+  add_threads(*eval_app, threads);
+
+  PredictCommand predict;
+  CLI::App* predict_app = app.add_subcommand("predict", "classes of image files and their probabilities");
+  predict_app->add_option("model", predict.model, "run directory or weights file")->type_name("PATH")->required();
+  predict_app->add_option("images", predict.images, "PNG, JPEG or BMP files")->type_name("IMAGE")->required();
+  predict_app->add_option("--experiment", predict.experiment, "for weights that Octet did not train")
+      ->type_name("YAML");
+  predict_app->add_option("--top", predict.top, "classes to show")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_threads(*predict_app, threads);
+
+  CLI::App* info_app = app.add_subcommand("info", "versions, instruction set, threads");
+  add_threads(*info_app, threads);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kSuccess : kUsage;
+  }
+  if (threads) octet::kernels::set_num_threads(*threads);
+  if (*train_app) return run(train);
+  if (*eval_app) return run(eval);
+  if (*predict_app) return run(predict);
+  return print_info();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_command_line(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "octet: {}\n", error.what());
+    return kFailure;
+  }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shows a run on standard output: a table with a row per epoch, and meanwhile a progress bar on a terminal or a line
+// now and then elsewhere.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "octet/experiment/observer.h"
+
+class ProgressDisplay final : public octet::Observer {
+ public:
+  ProgressDisplay();
+  ~ProgressDisplay() override;
+
+  void started(const octet::RunStart& start) override;
+  void stepped(const octet::StepReport& step) override;
+  void evaluating(const octet::EvaluationReport& evaluation) override;
+  void epoch_ended(const octet::EpochReport& epoch) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  bool is_due();
+  void show(double share, const std::string& text);
+  void clear_bar();
+
+  bool terminal_;
+  bool bar_shown_ = false;
+  octet::RunStart run_{};
+  Clock::time_point last_shown_;
+  std::int64_t epoch_ = 1;
+  double images_per_second_ = 0;  ///< smoothed
+  double seconds_per_step_ = 0;   ///< likewise
+  double test_seconds_ = 0;       ///< of the last evaluation
+};
+
+/// "0:07", "12:34", "1:02:03".
+std::string clock_text(double seconds);
+/// "93.86 %".
+std::string percent(double share);

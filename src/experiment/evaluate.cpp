@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/evaluate.h"
+
+#include <algorithm>
+
+#include "octet/autograd/ops.h"
+#include "octet/autograd/tape.h"
+#include "octet/base/error.h"
+
+namespace octet {
+namespace {
+
+/// Evaluation mode until the end of the scope.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(Module& module) : module_(module), was_training_(module.training()) { module.eval(); }
+  ~EvaluationMode() { module_.train(was_training_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  Module& module_;
+  bool was_training_;
+};
+
+}  // namespace
+
+std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels) {
+  require(logits.rank() == 2 && logits.dim(0) == static_cast<std::int64_t>(labels.size()) && logits.dim(1) > 0,
+          "count_correct: logits must be [N, K] for N labels (logits ", logits.shape(), ", ", labels.size(),
+          " labels)");
+  const auto classes = static_cast<std::size_t>(logits.dim(1));
+  const std::span<const float> values = logits.values();
+  std::int64_t correct = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const auto row = values.subspan(i * classes, classes);
+    correct += std::max_element(row.begin(), row.end()) - row.begin() == labels[i];
+  }
+  return correct;
+}
+
+std::optional<Evaluation> evaluate(Module& module, const DataLoader& data, Observer& observer,
+                                   const std::atomic<bool>* stop) {
+  const EvaluationMode mode(module);
+  const NoGrad no_grad;
+  double loss_sum = 0;
+  std::int64_t correct = 0, images_seen = 0, batch = 0;
+  for (const auto& [images, labels] : data) {
+    if (stop && *stop) return std::nullopt;
+    const Tensor logits = module(images);
+    const auto count = static_cast<std::int64_t>(labels.size());
+    loss_sum += static_cast<double>(cross_entropy(logits, labels).item()) * static_cast<double>(count);
+    correct += count_correct(logits, labels);
+    images_seen += count;
+    observer.evaluating({.batch = ++batch, .batches = data.batches()});
+  }
+  const auto total = static_cast<double>(images_seen);
+  return Evaluation{loss_sum / total, static_cast<double>(correct) / total, images_seen};
+}
+
+}  // namespace octet

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// How good a network is on a dataset.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "octet/autograd/tensor.h"
+#include "octet/data/loader.h"
+#include "octet/experiment/observer.h"
+#include "octet/nn/module.h"
+
+namespace octet {
+
+struct Evaluation {
+  double loss;      ///< mean cross-entropy, without label smoothing
+  double accuracy;  ///< share of images whose greatest logit is their label's
+  std::int64_t images;
+};
+
+/// Rows of logits [N, K] whose greatest value (the first of equals) is at their label.
+std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
+
+/// Over all batches, in evaluation mode; the mode is as before afterwards. Nothing, if `stop` (may be null) became true
+/// meanwhile.
+std::optional<Evaluation> evaluate(Module& module, const DataLoader& data, Observer& observer,
+                                   const std::atomic<bool>* stop = nullptr);
+
+}  // namespace octet

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// How far a run is: everything besides the tensors that it needs to go on bit for bit. Random choices need nothing
+// here: they depend on seed, epoch and index alone, and layers that draw numbers keep their positions as counters.
+// Private to the room.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "octet/base/document.h"
+#include "octet/experiment/observer.h"
+
+namespace octet::detail {
+
+struct Progress {
+  std::int64_t step = 0;   ///< steps of the run that are done
+  std::int64_t epoch = 0;  ///< the current one, from 0
+  std::int64_t batch = 0;  ///< steps of the current epoch that are done
+
+  // Sums over these steps.
+  double loss_sum = 0.0, seconds = 0.0;
+  std::int64_t images = 0, correct = 0;
+
+  std::vector<EpochReport> epochs = {};       ///< those that ended
+  std::vector<std::int64_t> resumed_at = {};  ///< steps
+  std::uint64_t log_bytes = 0;                ///< length of log.jsonl
+
+  double images_per_second() const { return seconds > 0 ? static_cast<double>(images) / seconds : 0.0; }
+
+  /// Adds a step of `images` images and a mean loss.
+  StepReport count_step(double loss, std::int64_t correct_images, std::int64_t step_images, double lr,
+                        double step_seconds);
+  /// Closes the current epoch: its row, with training sums; the sums start again.
+  EpochReport end_epoch(double lr, double test_loss, double test_accuracy, double test_seconds);
+};
+
+Document to_document(const EpochReport& epoch);
+Document to_document(const Progress& progress);
+/// Throws Error with its position for anything that to_document() would not have written.
+Progress parse_progress(const Document& document);
+
+}  // namespace octet::detail

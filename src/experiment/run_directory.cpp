@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/run_directory.h"
+
+#include <string>
+#include <system_error>
+
+#include "octet/base/error.h"
+
+namespace octet {
+namespace {
+
+namespace fs = std::filesystem;
+
+void replace_all(std::string& text, std::string_view what, const std::string& with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
+}
+
+/// The n-th directory, from 1, that the experiment's run_dir stands for.
+fs::path numbered(const Experiment& experiment, int n) {
+  std::string path = experiment.run_dir;
+  replace_all(path, "{name}", experiment.name);
+  replace_all(path, "{seed}", std::to_string(experiment.seed));
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return n == 1 ? path : text(path, '-', n);
+}
+
+/// Returns whether the directory was made now.
+bool make_directory(const fs::path& path) {
+  std::error_code error;
+  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
+  const bool made = !error && fs::create_directory(path, error);
+  if (error) fail(path.string(), ": cannot make the directory: ", error.message());
+  return made;
+}
+
+}  // namespace
+
+RunDirectory create_run_directory(const Experiment& experiment, const fs::path& chosen) {
+  if (!chosen.empty()) {
+    const RunDirectory directory{chosen};
+    make_directory(chosen);
+    require(!fs::exists(directory.manifest()), chosen.string(),
+            ": holds a run already; resume it, or choose another directory");
+    return directory;
+  }
+  int n = 1;
+  while (!make_directory(numbered(experiment, n))) ++n;
+  return {numbered(experiment, n)};
+}
+
+RunDirectory find_run_directory(const Experiment& experiment, const fs::path& chosen) {
+  RunDirectory directory{chosen};
+  if (chosen.empty()) {
+    int n = 1;
+    while (fs::exists(numbered(experiment, n + 1))) ++n;
+    directory.root = numbered(experiment, n);
+  }
+  require(fs::exists(directory.root), directory.root.string(), ": there is no run to resume");
+  require(fs::exists(directory.checkpoint()), directory.checkpoint().string(),
+          ": there is no checkpoint to resume from; the run ended before its first one");
+  return directory;
+}
+
+}  // namespace octet

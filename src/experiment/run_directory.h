@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a run keeps its files.
+#pragma once
+
+#include <filesystem>
+
+#include "octet/experiment/experiment.h"
+
+namespace octet {
+
+struct RunDirectory {
+  std::filesystem::path root;
+
+  std::filesystem::path experiment() const { return root / "experiment.json"; }  ///< with every default
+  std::filesystem::path manifest() const { return root / "manifest.json"; }
+  std::filesystem::path log() const { return root / "log.jsonl"; }
+  std::filesystem::path checkpoint() const { return root / "checkpoint.safetensors"; }
+  std::filesystem::path weights() const { return root / "weights.safetensors"; }  ///< once the run is complete
+};
+
+/// Makes the directory of a new run: `chosen`, or if that is empty the experiment's run_dir, with -2, -3, ... behind it
+/// if there are such already. Throws Error if `chosen` holds a run, and if a directory cannot be made.
+RunDirectory create_run_directory(const Experiment& experiment, const std::filesystem::path& chosen);
+
+/// The directory of a run that can be resumed: `chosen`, or if that is empty the last one that create_run_directory()
+/// made. Throws Error if there is none, or if it has no checkpoint.
+RunDirectory find_run_directory(const Experiment& experiment, const std::filesystem::path& chosen);
+
+}  // namespace octet

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/run_record.h"
+
+#include <fmt/chrono.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "octet/base/error.h"
+#include "octet/base/file.h"
+#include "octet/experiment/checkpoint.h"
+#include "octet/experiment/system_info.h"
+#include "octet/experiment/weights_hash.h"
+#include "octet/nn/state.h"
+
+namespace octet::detail {
+namespace {
+
+constexpr int kIndent = 2;
+
+std::string now_utc() {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
+}
+
+Document describe(const Dataset& dataset) {
+  return Document::map({{"samples", dataset.size()}, {"sha256", dataset.content_hash()}});
+}
+
+Document names_of_classes(const Dataset& dataset) {
+  Document names = Document::list();
+  for (const std::string& name : dataset.class_names()) names.append(name);
+  return names;
+}
+
+Document shape_of_input(const Experiment& experiment, const Dataset& dataset) {
+  Rng rng(0);
+  const Image image = apply_steps(experiment.test_transforms, dataset.get(0).image, rng);
+  return Document::list({image.channels, image.height, image.width});
+}
+
+Document result_of(const Progress& progress, const std::string& weights_sha256) {
+  Document result = Document::map({{"steps", progress.step}, {"epochs", progress.epoch}});
+  if (!progress.epochs.empty()) {
+    const EpochReport& last = progress.epochs.back();
+    const auto best =
+        std::max_element(progress.epochs.begin(), progress.epochs.end(),
+                         [](const EpochReport& a, const EpochReport& b) { return a.test_accuracy < b.test_accuracy; });
+    result.add("train_loss", last.train_loss);
+    result.add("test_loss", last.test_loss);
+    result.add("test_accuracy", last.test_accuracy);
+    result.add("best_test_accuracy", best->test_accuracy);
+  }
+  if (!weights_sha256.empty()) result.add("weights_sha256", weights_sha256);
+  return result;
+}
+
+Document durations_of(const Progress& progress) {
+  double train = progress.seconds, test = 0.0;
+  for (const EpochReport& epoch : progress.epochs) {
+    train += epoch.train_seconds;
+    test += epoch.test_seconds;
+  }
+  return Document::map({{"train_seconds", train}, {"test_seconds", test}});
+}
+
+}  // namespace
+
+RunRecord::RunRecord(const Experiment& experiment, const Datasets& data, const TrainOptions& options)
+    : experiment_(experiment),
+      experiment_document_(to_document(experiment)),
+      data_(Document::map({{"train", describe(*data.train)}, {"test", describe(*data.test)}})),
+      class_names_(names_of_classes(*data.train)),
+      input_shape_(shape_of_input(experiment, *data.test)),
+      resuming_(options.resume),
+      directory_(options.resume ? find_run_directory(experiment, options.run_directory)
+                                : create_run_directory(experiment, options.run_directory)),
+      started_(now_utc()) {}
+
+Progress RunRecord::begin(Module& module, Optimizer& optimizer) {
+  const Progress progress = resuming_ ? resume(module, optimizer) : begin_new();
+  write_manifest("running", progress);
+  return progress;
+}
+
+Progress RunRecord::begin_new() {
+  write_file_atomically(directory_.experiment(), to_json(experiment_document_, kIndent) + '\n');
+  log_.emplace(directory_.log(), 0);
+  return {};
+}
+
+Progress RunRecord::resume(Module& module, Optimizer& optimizer) {
+  const Document manifest =
+      parse_json(read_file(directory_.manifest(), DocumentLimits().max_bytes), directory_.manifest().string());
+  require(manifest.at("status").as_string() != "complete", directory_.root.string(),
+          ": the run is complete; there is nothing to resume");
+  const std::filesystem::path path = directory_.checkpoint();
+  const CheckpointHeader header = read_checkpoint_header(path);
+  require_same_run(path, header, experiment_document_, data_);
+  load_checkpoint_state(path, module, optimizer);
+  log_.emplace(directory_.log(), header.progress.log_bytes);
+  Progress progress = header.progress;
+  progress.resumed_at.push_back(progress.step);
+  return progress;
+}
+
+void RunRecord::log_step(const StepReport& step, double images_per_second) {
+  log_->append(Document::map({{"event", "step"},
+                              {"epoch", step.epoch},
+                              {"step", step.step},
+                              {"lr", step.lr},
+                              {"loss", step.loss},
+                              {"images_per_second", images_per_second}}));
+}
+
+void RunRecord::log_epoch(const EpochReport& epoch) {
+  const Document row = to_document(epoch);
+  Document line = Document::map({{"event", "epoch"}});
+  for (const Document::Member& member : row.members()) line.add(member.key, member.value);
+  log_->append(line);
+}
+
+void RunRecord::save_checkpoint(Progress& progress, Module& module, Optimizer& optimizer) {
+  progress.log_bytes = log_->bytes();
+  detail::save_checkpoint(directory_.checkpoint(),
+                          {.experiment = experiment_document_, .data = data_, .progress = progress}, module, optimizer);
+}
+
+RunResult RunRecord::stop(Progress& progress, Module& module, Optimizer& optimizer) {
+  save_checkpoint(progress, module, optimizer);
+  write_manifest("stopped", progress);
+  return {.directory = directory_.root,
+          .complete = false,
+          .steps = progress.step,
+          .epochs = progress.epochs,
+          .weights_sha256 = weights_hash(module)};
+}
+
+RunResult RunRecord::complete(const Progress& progress, Module& module) {
+  save_weights(module, directory_.weights(),
+               {{"experiment", to_json(experiment_document_)},
+                {"class_names", to_json(class_names_)},
+                {"input_shape", to_json(input_shape_)}});
+  const std::string hash = weights_hash(module);
+  write_manifest("complete", progress, hash);
+  return {.directory = directory_.root,
+          .complete = true,
+          .steps = progress.step,
+          .epochs = progress.epochs,
+          .weights_sha256 = hash};
+}
+
+void RunRecord::write_manifest(const char* status, const Progress& progress, const std::string& weights_sha256) {
+  Document data = data_, resumed_at = Document::list();
+  data.add("class_names", class_names_);
+  for (std::int64_t step : progress.resumed_at) resumed_at.append(step);
+  const Document manifest = Document::map({{"format", "octet manifest 1"},
+                                           {"status", status},
+                                           {"started", started_},
+                                           {"written", now_utc()},
+                                           {"resumed_at_steps", std::move(resumed_at)},
+                                           {"experiment", experiment_document_},
+                                           {"seeds", Document::map({{"experiment", experiment_.seed}})},
+                                           {"data", std::move(data)},
+                                           {"environment", to_document(system_info())},
+                                           {"durations", durations_of(progress)},
+                                           {"result", result_of(progress, weights_sha256)}});
+  write_file_atomically(directory_.manifest(), to_json(manifest, kIndent) + '\n');
+}
+
+}  // namespace octet::detail
