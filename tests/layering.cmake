@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DROOMS=... -DLINKS_<room>=... -DPRIVATE_HEADERS=... -P layering.cmake: reads every #include of the project and
-# fails, naming file and include, where one breaks a rule of docs/design.md:
+# cmake -DFACTS=file -P layering.cmake: reads every #include of the project and fails, naming file and include, where one
+# breaks a rule of docs/design.md (FACTS sets ROOMS, LINKS_<room> and PRIVATE_HEADERS as the build has them):
 #   - a room includes only itself and the rooms that it links, which are the ones that the table in docs/design.md names;
 #   - public headers include only each other and the standard C++ headers; private headers stay in their room;
 #   - oneDNN and OpenMP are seen in src/kernels only, stb_image in src/data only;
 #   - every source file starts with its licence.
 cmake_minimum_required(VERSION 3.25)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH top)
+include(${FACTS})
 set(broken 0)
 
 function(complain)
