@@ -86,13 +86,17 @@ class Reader final : public YAML::EventHandler {
   }
 
   Document read() {
-    std::istringstream stream{std::string(text_)};
+    // yaml-cpp closes a quoted string by itself when the text ends behind a line break; not when a document ends there.
+    std::string closed(text_);
+    closed += closed.ends_with('\n') ? "...\n" : "\n...\n";
+    std::istringstream stream(closed);
     try {
       YAML::Parser parser(stream);
       while (parser.HandleNextDocument(*this)) {
       }
     } catch (const YAML::Exception& error) {
-      builder_.fail_at(place_at(error.mark), error.msg);
+      const bool unclosed = error.msg == YAML::ErrorMsg::DOC_IN_SCALAR;
+      builder_.fail_at(place_at(error.mark), unclosed ? "a quoted string has no end" : error.msg);
     }
     return builder_.take();
   }
@@ -139,7 +143,7 @@ class Reader final : public YAML::EventHandler {
   }
   void refuse_collection(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     refuse(mark, tag, anchor);
-    if (builder_.expects_key()) builder_.fail_at(place_at(mark), "a key has to be a scalar");
+    if (builder_.expects_key()) builder_.fail_at(place_at(mark), "a key has to be a scalar; is a bracket not closed?");
   }
 
   /// The value of a scalar without quotes and tag, by YAML 1.2's core schema. Null has been seen by yaml-cpp.

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Document::set.
+#include <gtest/gtest.h>
+
+#include "octet/base/document.h"
+#include "octet/base/fields.h"
+#include "support/error_text.h"
+
+namespace octet {
+namespace {
+
+using test::error_text;
+
+Document experiment() {
+  return parse_yaml("training:\n  lr: 0.5\n  epochs: 3\nname: x\nempty:\nlist: [1]\n", "exp.yaml");
+}
+
+TEST(DocumentSet, ReplacesAValueInItsPlace) {
+  Document document = experiment();
+  document.set("training.lr", "0.1");
+  EXPECT_EQ(to_json(document.at("training")), R"({"lr": 0.1, "epochs": 3})");
+  EXPECT_EQ(document.at("training").at("lr").position().to_string(), "--set training.lr");
+  EXPECT_EQ(document.at("training").position().to_string(), "exp.yaml:2:3");
+}
+
+TEST(DocumentSet, ReadsTheValueAsYaml) {
+  Document document;
+  document.set("a", "12");
+  document.set("b", "text with blanks");
+  document.set("c", "[0.5, 1]");
+  document.set("d", "'12'");
+  document.set("e", "off");
+  document.set("f", "");
+  EXPECT_EQ(to_json(document),
+            R"({"a": 12, "b": "text with blanks", "c": [0.5, 1], "d": "12", "e": "off", "f": null})");
+  EXPECT_EQ(document.at("c").items()[1].position().to_string(), "--set c");
+  EXPECT_TRUE(document.at("d").is_quoted());
+}
+
+TEST(DocumentSet, MakesMissingMapsOnTheWay) {
+  Document document = experiment();
+  document.set("data.train.batch", "64");
+  document.set("empty.now", "full");
+  EXPECT_EQ(to_json(document.at("data")), R"({"train": {"batch": 64}})");
+  EXPECT_EQ(document.at("data").position().to_string(), "--set data.train.batch");
+  EXPECT_EQ(to_json(document.at("empty")), R"({"now": "full"})");
+}
+
+TEST(DocumentSet, RefusesPathsThroughOtherValues) {
+  Document document = experiment();
+  EXPECT_EQ(error_text([&] { document.set("name.first", "1"); }),
+            "--set name.first: name is the string \"x\", not a map");
+  EXPECT_EQ(error_text([&] { document.set("training.lr.start", "1"); }),
+            "--set training.lr.start: training.lr is the real 0.5, not a map");
+  EXPECT_EQ(error_text([&] { document.set("list.0", "1"); }), "--set list.0: list is a list, not a map");
+  Document list = Document::list();
+  EXPECT_EQ(error_text([&] { list.set("a", "1"); }), "--set a: the top is a list, not a map");
+}
+
+TEST(DocumentSet, RefusesEmptyNamesAndEndlessPaths) {
+  for (const char* path : {"", ".", "a.", ".a", "a..b"}) {
+    Document document;
+    EXPECT_EQ(error_text([&] { document.set(path, "1"); }),
+              "--set " + std::string(path) + ": a name in the path is empty");
+  }
+  std::string path = "a";
+  for (int i = 0; i < 64; ++i) path += ".a";
+  Document document;
+  EXPECT_EQ(error_text([&] { document.set(path, "1"); }), "--set " + path + ": the path has more than 64 names");
+}
+
+TEST(DocumentSet, LeavesTheDocumentAloneWhenItFails) {
+  Document document = experiment();
+  EXPECT_EQ(error_text([&] { document.set("new.", "1"); }), "--set new.: a name in the path is empty");
+  EXPECT_EQ(error_text([&] { document.set("training.lr", "[1"); }),
+            "--set training.lr:1:1: a key has to be a scalar; is a bracket not closed?");
+  EXPECT_EQ(to_json(document), to_json(experiment()));
+}
+
+TEST(DocumentSet, IsNamedWhenTheSettingIsWrong) {
+  Document document = experiment();
+  document.set("training.epochs", "ten");
+  document.set("training.momentun", "0.9");
+  Fields training = Fields(document).fields("training");
+  EXPECT_EQ(error_text([&] { training.get_int("epochs", {}); }),
+            "--set training.epochs: training.epochs: expected an integer, got the string \"ten\"");
+  training.get_real("lr", {});
+  training.get_real("momentum", {}, 0.9);
+  EXPECT_EQ(error_text([&] { training.finish(); }),
+            "--set training.momentun: unknown key \"momentun\" in training; did you mean \"momentum\"?");
+}
+
+}  // namespace
+}  // namespace octet
