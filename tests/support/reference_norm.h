@@ -70,10 +70,12 @@ inline Array64 add_reference(Array64 a, const Array64& b) {
   return a;
 }
 
-/// The distance of the closest value to zero: how far relu of it stays away from its kink.
-inline double smallest_magnitude(const Array64& x) {
+/// The distance of the closest value to zero: how far relu of it stays away from its kink. Exact zeros are what another
+/// relu has cut off; they stay zero nearby.
+inline double distance_to_kink(const Array64& x) {
   double smallest = INFINITY;
-  for (double v : x.values) smallest = std::fmin(smallest, std::fabs(v));
+  for (double v : x.values)
+    if (v != 0) smallest = std::fmin(smallest, std::fabs(v));
   return smallest;
 }
 
