@@ -236,10 +236,11 @@ std::span<const std::byte> bytes_of(const Source& source) {
 }
 
 // 64-bit values first: with the header padded to 8 bytes, everything is aligned.
+// (std::ranges::stable_partition would do, but clang 14, which builds the fuzzers, cannot compile it.)
 std::vector<const Source*> in_order_of_places(std::span<const Source> sources) {
   std::vector<const Source*> order;
   for (const Source& source : sources) order.push_back(&source);
-  std::ranges::stable_partition(order, [](const Source* s) { return !s->integers.empty(); });
+  std::stable_partition(order.begin(), order.end(), [](const Source* s) { return !s->integers.empty(); });
   return order;
 }
 
