@@ -34,6 +34,8 @@ struct Function {
 
 void PrintTo(const Function& f, std::ostream* out) { *out << f.name; }
 
+std::string function_name(const testing::TestParamInfo<Function>& info) { return info.param.name; }
+
 class Functions : public testing::TestWithParam<Function> {};
 
 TEST_P(Functions, AgreesWithTheReference) {
@@ -73,7 +75,7 @@ TEST_P(Functions, HasTheSameBitsOnAnyNumberOfThreads) {
 }
 
 TEST_P(Functions, RejectsAnUndefinedInput) {
-  EXPECT_EQ(error_text([] { GetParam().ours(Tensor()); }), std::string(GetParam().name) + ": x must be defined");
+  EXPECT_EQ(error_text([] { GetParam().ours(Tensor()); }), text(GetParam().name, ": x must be defined"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, Functions,
@@ -87,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(Table, Functions,
                                          Function{"tanh", tanh, [](double x) { return std::tanh(x); }, {}},
                                          Function{"silu", silu, test::silu_reference, {}},
                                          Function{"hardswish", hardswish, test::hardswish_reference, {-3, 3}}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         function_name);
 
 TEST(Activations, AgreeWithPyTorchAlsoAtTheirKinks) {
   for (const auto& c : test::pytorch_cases("activations")) {

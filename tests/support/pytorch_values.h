@@ -17,9 +17,7 @@
 namespace octet::test {
 
 /// The cases of one section.
-inline nlohmann::json pytorch_cases(const std::string& section) {
-  return load_golden("pytorch_ops.json").at(section);
-}
+inline nlohmann::json pytorch_cases(const std::string& section) { return load_golden("pytorch_ops.json").at(section); }
 
 inline Array64 array64_from(const nlohmann::json& array) {
   return {array.at("shape").get<Shape>(), array.at("values").get<std::vector<double>>()};
