@@ -27,7 +27,7 @@ bench-train: configure ## time training against PyTorch
 
 same-bits: configure ## show that results do not depend on threads or interruptions
 	@$(BUILD)
-	bench/same_bits.sh build/release
+	bench/same_bits.py build/release
 
 format: ## lay out the sources with clang-format
 	@scripts/install_dependencies.sh --dev

@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "octet/experiment/system_info.h"
 #include "octet/kernels/parallel.h"
+#include "thread_waiting.h"
 
 namespace {
 
@@ -93,6 +94,7 @@ int run_command_line(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  let_waiting_threads_sleep(argv);
   try {
     return run_command_line(argc, argv);
   } catch (const std::exception& error) {

@@ -20,6 +20,11 @@ constexpr RealRange kNotNegative{.min = 0};
 constexpr RealRange kPositive{.min = 0, .open_min = true};
 constexpr RealRange kShare{.min = 0, .max = 1};
 constexpr RealRange kBelowOne{.min = 0, .max = 1, .open_max = true};
+// What becomes a float stays away from its limits.
+constexpr RealRange kMean{.min = -1e6, .max = 1e6};
+constexpr RealRange kDeviation{.min = 1e-6, .max = 1e6};
+constexpr RealRange kArea{.min = 1e-6, .max = 1};
+constexpr RealRange kAspect{.min = 1e-3, .max = 1e3};
 
 float get_float(Fields& fields, std::string_view key, RealRange range, float fallback) {
   return static_cast<float>(fields.get_real(key, range, fallback));
@@ -110,10 +115,10 @@ enum class Step { kRandomCrop, kFlip, kRandomResizedCrop, kCenterCrop, kResize, 
 
 RandomResizedCrop parse_random_resized_crop(Fields& step) {
   RandomResizedCrop crop{.size = get_size(step, "size")};
-  crop.min_scale = get_float(step, "min_scale", {.min = 0, .max = 1, .open_min = true}, crop.min_scale);
-  crop.max_scale = get_float(step, "max_scale", {.min = 0, .max = 1, .open_min = true}, crop.max_scale);
-  crop.min_ratio = get_float(step, "min_ratio", kPositive, crop.min_ratio);
-  crop.max_ratio = get_float(step, "max_ratio", kPositive, crop.max_ratio);
+  crop.min_scale = get_float(step, "min_scale", kArea, crop.min_scale);
+  crop.max_scale = get_float(step, "max_scale", kArea, crop.max_scale);
+  crop.min_ratio = get_float(step, "min_ratio", kAspect, crop.min_ratio);
+  crop.max_ratio = get_float(step, "max_ratio", kAspect, crop.max_ratio);
   if (crop.min_scale > crop.max_scale) step.fail_at("min_scale", "is greater than max_scale");
   if (crop.min_ratio > crop.max_ratio) step.fail_at("min_ratio", "is greater than max_ratio");
   return crop;
@@ -122,10 +127,10 @@ RandomResizedCrop parse_random_resized_crop(Fields& step) {
 RandomErasing parse_random_erasing(Fields& step) {
   RandomErasing erasing;
   erasing.p = get_float(step, "p", kShare, erasing.p);
-  erasing.min_scale = get_float(step, "min_scale", {.min = 0, .max = 1, .open_min = true}, erasing.min_scale);
-  erasing.max_scale = get_float(step, "max_scale", {.min = 0, .max = 1, .open_min = true}, erasing.max_scale);
-  erasing.min_ratio = get_float(step, "min_ratio", kPositive, erasing.min_ratio);
-  erasing.max_ratio = get_float(step, "max_ratio", kPositive, erasing.max_ratio);
+  erasing.min_scale = get_float(step, "min_scale", kArea, erasing.min_scale);
+  erasing.max_scale = get_float(step, "max_scale", kArea, erasing.max_scale);
+  erasing.min_ratio = get_float(step, "min_ratio", kAspect, erasing.min_ratio);
+  erasing.max_ratio = get_float(step, "max_ratio", kAspect, erasing.max_ratio);
   if (erasing.min_scale > erasing.max_scale) step.fail_at("min_scale", "is greater than max_scale");
   if (erasing.min_ratio > erasing.max_ratio) step.fail_at("min_ratio", "is greater than max_ratio");
   return erasing;
@@ -167,8 +172,8 @@ Transform parse_transforms(Fields& experiment, std::string_view key) {
         transform.steps.push_back(ResizeShorterSide{step.get_int("length", kSide)});
         break;
       case Step::kNormalize:
-        transform.normalize.mean = get_channels(step, "mean", {});
-        transform.normalize.stddev = get_channels(step, "std", kPositive);
+        transform.normalize.mean = get_channels(step, "mean", kMean);
+        transform.normalize.stddev = get_channels(step, "std", kDeviation);
         normalized = true;
         break;
       case Step::kErasing:
@@ -188,8 +193,8 @@ ModelSpec parse_model(Fields& model, const DataFacts& facts, std::span<const std
   if (std::find(known_models.begin(), known_models.end(), spec.name) == known_models.end()) {
     std::string names;
     for (const std::string& known : known_models) names += (names.empty() ? "" : ", ") + known;
-    model.fail_at("name",
-                  text("expected one of ", names, ", got ", in_quotes(spec.name), did_you_mean(spec.name, known_models)));
+    model.fail_at(
+        "name", text("expected one of ", names, ", got ", in_quotes(spec.name), did_you_mean(spec.name, known_models)));
   }
   spec.options.in_channels = model.get_int("in_channels", {1, 1024}, from_data(facts.channels));
   spec.options.num_classes = model.get_int("num_classes", {1, 1'000'000}, from_data(facts.classes));
@@ -278,6 +283,17 @@ std::string parse_name(Fields& experiment) {
   return name;
 }
 
+std::string parse_run_dir(Fields& experiment) {
+  const std::string run_dir = experiment.get_string("run_dir", "runs/{name}");
+  if (run_dir.empty()) experiment.fail_at("run_dir", "is empty");
+  for (std::size_t at = run_dir.find('{'); at != std::string::npos; at = run_dir.find('{', at + 1)) {
+    const std::string rest = run_dir.substr(at);
+    if (!rest.starts_with("{name}") && !rest.starts_with("{seed}"))
+      experiment.fail_at("run_dir", "only {name} and {seed} may be in braces");
+  }
+  return run_dir;
+}
+
 }  // namespace
 
 Experiment parse_experiment(const Document& document, std::span<const std::string> known_models) {
@@ -305,8 +321,7 @@ Experiment parse_experiment(const Document& document, std::span<const std::strin
   e.workers = top.get_int("workers", {0, 256}, 2);
   e.checkpoint_every = top.get_int("checkpoint_every", kCount, 1);
   e.log_every = top.get_int("log_every", kCount, 50);
-  e.run_dir = top.get_string("run_dir", "runs/{name}");
-  if (e.run_dir.empty()) top.fail_at("run_dir", "is empty");
+  e.run_dir = parse_run_dir(top);
   top.finish();
   return e;
 }

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The weights after some steps of ResNet-20 on Fashion-MNIST, for several numbers of threads and for a run that is
+stopped in its middle and resumed: all have to be the same bits. Then what that costs: the time of a training step
+against one in which oneDNN adds up weight gradients in the order it likes best, which changes with the threads.
+
+    bench/same_bits.py BUILD_DIR [--steps N] [--rounds N]
+
+Prints the hashes and a ratio, and one JSON line at the end. Fails if two hashes differ.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from train import PINNED, Server
+
+EXPERIMENT = Path(__file__).resolve().parent.parent / "experiments/fashion_resnet20.yaml"
+THREADS = (1, 2, 3, 4, 8)
+STOPPED = 130  # exit code of `octet train` after Ctrl-C
+STEPS_PER_TURN = 5
+
+
+def train(octet, steps, directory, threads, *options, stop_after=None):
+    """Runs `octet train`; after `stop_after` seconds sends it what Ctrl-C does. Returns its exit code."""
+    command = [octet, "train", EXPERIMENT, "--set", f"max_steps={steps}", "--run-dir", directory, "--threads",
+               str(threads), *options]
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
+    try:
+        process.wait(stop_after)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+    if process.returncode not in (0, STOPPED):
+        sys.exit(f"octet train ended with status {process.returncode}")
+    return process.returncode
+
+
+def manifest(directory):
+    return json.loads((directory / "manifest.json").read_text())
+
+
+def hashes(octet, steps, runs):
+    """Hash of the weights by name of the run."""
+    found, seconds = {}, 0.0
+    for threads in THREADS:
+        directory = runs / f"threads-{threads}"
+        train(octet, steps, directory, threads)
+        result = manifest(directory)
+        seconds = result["durations"]["train_seconds"]
+        found[f"{threads} threads"] = result["result"]["weights_sha256"]
+        print(f"  {f'{threads} threads':30} {found[f'{threads} threads']}", flush=True)
+
+    # The time until the middle is a guess: how fast the machine is changes. Too late, and the run is complete.
+    directory, wait = runs / "stopped", 1.0 + seconds / 2
+    while train(octet, steps, directory, THREADS[-1], stop_after=wait) != STOPPED:
+        directory, wait = runs / f"stopped-{wait:.3f}", wait / 2
+    at = manifest(directory)["result"]["steps"]
+    train(octet, steps, directory, 2, "--resume")
+    name = f"stopped after {at}, resumed"
+    found[name] = manifest(directory)["result"]["weights_sha256"]
+    print(f"  {name:30} {found[name]}", flush=True)
+    return found
+
+
+def cost(program, threads, rounds):
+    """Median seconds of a step: in the fixed order, and in oneDNN's."""
+    command = [program, "resnet20", "--threads", str(threads), "--serve"]
+    fixed, free = Server(command, threads, PINNED), Server([*command, "--thread-dependent"], threads, PINNED)
+    for _ in range(rounds):
+        for server in (fixed, free):
+            server.turn(STEPS_PER_TURN)
+    for server in (fixed, free):
+        server.close()
+    return fixed.median, free.median
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("build", type=Path)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2, help="for the cost")
+    args = parser.parse_args()
+
+    print(f"SHA-256 of the weights of ResNet-20 after {args.steps} steps on Fashion-MNIST")
+    with tempfile.TemporaryDirectory() as runs:
+        found = hashes(args.build / "octet", args.steps, Path(runs))
+    same = len(set(found.values())) == 1
+    print("all the same\n" if same else "NOT all the same\n", flush=True)
+
+    fixed, free = cost(str(args.build / "bench_train_step"), args.threads, args.rounds)
+    print(f"a step in fixed order takes {fixed * 1e3:.1f} ms, in oneDNN's own {free * 1e3:.1f} ms: {fixed / free:.3f}x")
+    print(json.dumps({"bench": "same_bits", "model": "resnet20", "steps": args.steps, "same": same,
+                      "weights_sha256": sorted(set(found.values())), "fixed_order_cost": round(fixed / free, 3)}))
+    sys.exit(0 if same else 1)
+
+
+if __name__ == "__main__":
+    main()
