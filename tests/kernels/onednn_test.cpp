@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/kernels/onednn.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "octet/base/error.h"
+#include "octet/kernels/info.h"
+#include "octet/kernels/parallel.h"
+#include "support/error_text.h"
+
+namespace octet::kernels {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::Not;
+using testing::StartsWith;
+
+ConvShape square(std::int64_t n, std::int64_t ci, std::int64_t size, std::int64_t co, std::int64_t k,
+                 std::int64_t stride) {
+  const std::int64_t padding = k / 2, out = (size + 2 * padding - k) / stride + 1;
+  return {.n = n,
+          .ci = ci,
+          .h = size,
+          .w = size,
+          .co = co,
+          .kh = k,
+          .kw = k,
+          .oh = out,
+          .ow = out,
+          .stride = stride,
+          .padding = padding};
+}
+
+// Every convolution of ResNet-20 on 32x32 and of ResNet-18 and 50 on 224x224, as slices of a batch.
+std::vector<ConvShape> resnet_shapes() {
+  return {square(16, 3, 32, 16, 3, 1),   square(16, 1, 32, 16, 3, 1),    square(16, 16, 32, 16, 3, 1),
+          square(16, 16, 32, 32, 3, 2),  square(16, 16, 32, 32, 1, 2),   square(16, 32, 16, 32, 3, 1),
+          square(16, 32, 16, 64, 3, 2),  square(16, 64, 8, 64, 3, 1),    square(2, 3, 224, 64, 7, 2),
+          square(2, 64, 56, 64, 3, 1),   square(2, 64, 56, 128, 3, 2),   square(2, 64, 56, 128, 1, 2),
+          square(2, 128, 28, 128, 3, 1), square(2, 128, 28, 256, 3, 2),  square(2, 256, 14, 256, 3, 1),
+          square(2, 256, 14, 512, 3, 2), square(2, 512, 7, 512, 3, 1),   square(2, 64, 56, 256, 1, 1),
+          square(2, 256, 56, 64, 1, 1),  square(2, 1024, 14, 2048, 1, 2)};
+}
+
+// oneDNN falls back to loops up to 3000 times slower, or asks for another order in memory, without a word.
+TEST(OneDnn, HasFastChannelsLastKernelsForResNets) {
+  const SingleThread one;
+  for (const ConvShape& s : resnet_shapes())
+    for (const ConvDirection direction :
+         {ConvDirection::kForward, ConvDirection::kBackwardData, ConvDirection::kBackwardWeights}) {
+      if (direction == ConvDirection::kBackwardData && s.ci <= 3) continue;  // nobody asks for an image's gradient
+      const ConvPrimitive conv = make_conv(direction, s, false);
+      const std::string where = text(s.ci, " to ", s.co, " on ", s.h, ", kernel ", s.kh, ", stride ", s.stride,
+                                     ", direction ", static_cast<int>(direction));
+      EXPECT_THAT(conv.implementation, Not(HasSubstr("ref"))) << where;
+      EXPECT_TRUE(conv.src_is_nhwc) << where;
+      EXPECT_TRUE(conv.dst_is_nhwc) << where;
+    }
+}
+
+TEST(OneDnn, DescribesWeightsRowMajor) {
+  ConvShape s = square(1, 4, 5, 6, 3, 1);
+  EXPECT_EQ(weight_desc(s).dims(), (dnnl::memory::dims{6, 4, 3, 3}));
+  s.groups = 2;
+  EXPECT_EQ(weight_desc(s).dims(), (dnnl::memory::dims{2, 3, 2, 3, 3}));
+  EXPECT_EQ(weight_desc(s).get_size(), static_cast<std::size_t>(s.weight_count()) * sizeof(float));
+}
+
+TEST(OneDnn, SaysWhatItCannotCompute) {
+  ConvShape s = square(1, 4, 5, 6, 3, 1);
+  s.oh = 1;  // four rows would be left over, more than a stride
+  EXPECT_THAT(test::error_text([&] { make_conv(ConvDirection::kForward, s, false); }),
+              StartsWith("convolution: oneDNN cannot compute x [1, 4, 5, 5] with kernel 3x3, 6 output channels, groups "
+                         "1: could not create"));
+}
+
+TEST(OneDnn, TellsItsVersionAndInstructionSet) {
+  EXPECT_THAT(onednn_version(), MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+  EXPECT_FALSE(onednn_isa().empty());
+}
+
+TEST(SingleThread, HoldsUntilItsEnd) {
+  const int before = num_threads();
+  set_num_threads(3);
+  {
+    const SingleThread one;
+    EXPECT_EQ(num_threads(), 1);
+  }
+  EXPECT_EQ(num_threads(), 3);
+  set_num_threads(before);
+}
+
+}  // namespace
+}  // namespace octet::kernels
