@@ -6,7 +6,7 @@
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 #include "octet/kernels/conv.h"
-#include "octet/kernels/epilogue.h"
+#include "octet/kernels/channel_sums.h"
 #include "octet/kernels/gemm.h"
 
 namespace octet {

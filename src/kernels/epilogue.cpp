@@ -1,127 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// All loops see the data as a stream of periods: lcm(channels, 64) values, so that a period is whole groups of four
-// vectors of sixteen lanes and every lane keeps its channel. Per-channel values are repeated to one period. What is
-// left at the end of the stream (less than a period) takes the same loops on a padded copy.
 #include "octet/kernels/epilogue.h"
 
 #include <algorithm>
-#include <cstring>
-#include <numeric>
 #include <vector>
 
-#include "octet/kernels/memory.h"
-#include "octet/kernels/parallel.h"
-#include "octet/kernels/simd.h"
+#include "octet/kernels/periods.h"
 
 namespace octet::kernels {
 namespace {
-
-constexpr std::int64_t kGroup = 4 * kLanes;  // values handled together: four vectors hide the latency of a sum
-constexpr std::int64_t kChunk = std::int64_t{1} << 15;  // values per chunk: 128 KiB of each stream
-
-// The stream and its cut into chunks of whole periods.
-struct Periods {
-  std::int64_t period, size, full;  // values in a period, in the stream, in whole periods
-  Chunks chunks;                    // of whole periods, counted in values
-
-  explicit Periods(const Rows& shape)
-      : period(std::lcm(std::max<std::int64_t>(shape.channels, 1), kGroup)),
-        size(shape.size()),
-        full(size / period * period),
-        chunks{full, std::max(kChunk / period, std::int64_t{1}) * period} {}
-  std::int64_t rest() const { return size - full; }
-};
-
-// Per-channel values, repeated to a period.
-class Repeated {
- public:
-  Repeated(const float* values, std::int64_t channels, std::int64_t period) {
-    if (!values) return;
-    copy_ = Buffer::floats(period);
-    for (std::int64_t i = 0; i < period; i += channels) std::copy_n(values, channels, copy_.floats() + i);
-  }
-  const float* data() const { return copy_.floats(); }
-
- private:
-  Buffer copy_;
-};
-
-// Adds per-lane partial sums of chunks, in chunk order, into per-channel sums.
-class ChannelSums {
- public:
-  ChannelSums(const Periods& p, std::int64_t channels, int sums)
-      : period_(p.period),
-        channels_(channels),
-        sums_(sums),
-        chunks_(p.chunks.count() + (p.rest() > 0)),
-        parts_(Buffer::floats(chunks_ * sums * p.period)) {}
-
-  // `sums` arrays of one period each, for chunk i to fill.
-  float* part(std::int64_t chunk) { return parts_.floats() + chunk * sums_ * period_; }
-
-  std::vector<double> total(int which) const {
-    std::vector<double> total(static_cast<std::size_t>(channels_), 0.0);
-    for (std::int64_t k = 0; k < chunks_; ++k) {
-      const float* part = parts_.floats() + (k * sums_ + which) * period_;
-      for (std::int64_t i = 0; i < period_; i += channels_)
-        for (std::int64_t c = 0; c < channels_; ++c)
-          total[static_cast<std::size_t>(c)] += static_cast<double>(part[i + c]);
-    }
-    return total;
-  }
-
- private:
-  std::int64_t period_, channels_;
-  int sums_;
-  std::int64_t chunks_;
-  Buffer parts_;
-};
-
-// ---- statistics ----------------------------------------------------------------------------------------------------
-
-OCTET_CLONES void moments_chunk(const float* x, std::int64_t size, std::int64_t period, const float* pivot, float* sum,
-                                float* square) {
-  for (std::int64_t lane = 0; lane < period; lane += kGroup) {
-    Lanes s[4] = {}, q[4] = {}, p[4];
-    for (int v = 0; v < 4; ++v) load(p[v], pivot + lane + v * kLanes);
-    for (std::int64_t i = lane; i < size; i += period)
-      for (int v = 0; v < 4; ++v) {
-        Lanes value;
-        load(value, x + i + v * kLanes);
-        value -= p[v];
-        s[v] += value;
-        q[v] += value * value;
-      }
-    for (int v = 0; v < 4; ++v) {
-      store(sum + lane + v * kLanes, s[v]);
-      store(square + lane + v * kLanes, q[v]);
-    }
-  }
-}
-
-OCTET_CLONES void sums_chunk(const float* x, std::int64_t size, std::int64_t period, float* sum) {
-  for (std::int64_t lane = 0; lane < period; lane += kGroup) {
-    Lanes s[4] = {};
-    for (std::int64_t i = lane; i < size; i += period)
-      for (int v = 0; v < 4; ++v) {
-        Lanes value;
-        load(value, x + i + v * kLanes);
-        s[v] += value;
-      }
-    for (int v = 0; v < 4; ++v) store(sum + lane + v * kLanes, s[v]);
-  }
-}
-
-// A copy of the stream's last, incomplete period, filled up with `fill` (one period of values).
-Buffer last_period(const Periods& p, const float* x, const float* fill) {
-  Buffer copy = Buffer::floats(p.period);
-  std::copy_n(x + p.full, p.rest(), copy.floats());
-  if (fill)
-    std::copy(fill + p.rest(), fill + p.period, copy.floats() + p.rest());
-  else
-    std::fill(copy.floats() + p.rest(), copy.floats() + p.period, 0.0F);
-  return copy;
-}
 
 // ---- the formula, one group of four vectors -------------------------------------------------------------------------
 
@@ -299,36 +185,6 @@ OCTET_CLONES void mask_chunk(const Upstream& u, Mask mask, std::int64_t size, st
       });
 }
 
-// ---- streams: whole chunks in parallel, then the rest
-// ----------------------------------------------------------------
-
-// A stream to read or write, with its padded last period.
-class Stream {
- public:
-  Stream() = default;
-  Stream(const Periods& p, const float* data) : data_(const_cast<float*>(data)), full_(p.full), rest_(p.rest()) {
-    if (data && rest_ > 0) tail_ = last_period(p, data, nullptr);
-  }
-  // Its values from `begin`; those of the padded copy when begin is where the whole periods end.
-  float* at(std::int64_t begin) const { return !data_ ? nullptr : begin < full_ ? data_ + begin : tail_.floats(); }
-  void store_tail() {
-    if (data_ && rest_ > 0) std::copy_n(tail_.floats(), rest_, data_ + full_);
-  }
-
- private:
-  float* data_ = nullptr;
-  std::int64_t full_ = 0, rest_ = 0;
-  Buffer tail_;
-};
-
-// Runs body(chunk index, begin, size) over the chunks and the padded rest.
-template <typename Body>
-void for_chunks(const Periods& p, const Body& body) {
-  parallel_tasks(p.chunks.count(),
-                 [&](std::int64_t k) { body(k, p.chunks.begin(k), p.chunks.end(k) - p.chunks.begin(k)); });
-  if (p.rest() > 0) body(p.chunks.count(), p.full, p.period);
-}
-
 struct RepeatedTerm {
   RepeatedTerm(const Periods& p, std::int64_t channels, const EpilogueTerm& t)
       : x(p, t.x),
@@ -357,44 +213,6 @@ struct Gradient {
 };
 
 }  // namespace
-
-void channel_moments(const Rows& shape, const float* x, float* mean, float* variance) {
-  const Periods p(shape);
-  const Repeated pivot(x, shape.channels, p.period);
-  ChannelSums sums(p, shape.channels, 2);
-  const Buffer tail =
-      p.rest() > 0 ? last_period(p, x, pivot.data()) : Buffer();  // the pivot adds nothing to either sum
-  for_chunks(p, [&](std::int64_t k, std::int64_t begin, std::int64_t size) {
-    float* const part = sums.part(k);
-    moments_chunk(begin < p.full ? x + begin : tail.floats(), size, p.period, pivot.data(), part, part + p.period);
-  });
-  const std::vector<double> sum = sums.total(0), square = sums.total(1);
-  const double count = static_cast<double>(shape.rows);
-  for (std::size_t c = 0; c < sum.size(); ++c) {
-    const double shifted = sum[c] / count;
-    mean[c] = static_cast<float>(static_cast<double>(x[c]) + shifted);
-    variance[c] = static_cast<float>(std::max(square[c] / count - shifted * shifted, 0.0));
-  }
-}
-
-void channel_sums(const Rows& shape, const float* x, float* sum) {
-  const Periods p(shape);
-  const Stream stream(p, x);
-  ChannelSums sums(p, shape.channels, 1);
-  for_chunks(p, [&](std::int64_t k, std::int64_t begin, std::int64_t size) {
-    sums_chunk(stream.at(begin), size, p.period, sums.part(k));
-  });
-  const std::vector<double> total = sums.total(0);
-  for (std::size_t c = 0; c < total.size(); ++c) sum[c] = static_cast<float>(total[c]);
-}
-
-void add_channels(const Rows& shape, const float* bias, float* x) {
-  parallel_range(shape.rows, std::max<std::int64_t>(kChunk / std::max<std::int64_t>(shape.channels, 1), 1),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t row = begin; row < end; ++row)
-                     for (std::int64_t c = 0; c < shape.channels; ++c) x[row * shape.channels + c] += bias[c];
-                 });
-}
 
 void epilogue_forward(const Rows& shape, const EpilogueTerm (&terms)[2], bool relu, float* y) {
   const Periods p(shape);

@@ -3,26 +3,14 @@
 //
 //   y = relu?( term_0 [+ term_1] ),   term = x   or   (x - mean[c]) * scale[c] + shift[c]
 //
-// Data are rows x channels, channels fastest. Sums over rows run over chunks chosen from the shape alone, sixteen lanes
-// each, and are added in chunk order in double.
+// Data are rows x channels, channels fastest. Sums over rows as in channel_sums.h.
 #pragma once
 
 #include <cstdint>
 
+#include "octet/kernels/channel_sums.h"
+
 namespace octet::kernels {
-
-struct Rows {
-  std::int64_t rows = 0, channels = 0;
-  std::int64_t size() const { return rows * channels; }
-};
-
-/// Per-channel mean and biased variance of x. Shifted by the first row, so a large mean costs no accuracy.
-void channel_moments(const Rows& shape, const float* x, float* mean, float* variance);
-/// sum[c] = sum over rows of x.
-void channel_sums(const Rows& shape, const float* x, float* sum);
-
-/// x += bias[c].
-void add_channels(const Rows& shape, const float* bias, float* x);
 
 struct EpilogueTerm {
   const float* x = nullptr;

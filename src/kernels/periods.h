@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// How loops over rows x channels walk, with sums per channel. Private to the room.
+//
+// All loops see the data as a stream of periods: lcm(channels, 64) values, so that a period is whole groups of four
+// vectors of sixteen lanes and every lane keeps its channel. Per-channel values are repeated to one period. What is
+// left at the end of the stream (less than a period) takes the same loops on a padded copy.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+#include "octet/kernels/channel_sums.h"
+#include "octet/kernels/memory.h"
+#include "octet/kernels/parallel.h"
+#include "octet/kernels/simd.h"
+
+namespace octet::kernels {
+
+inline constexpr std::int64_t kGroup = 4 * kLanes;  // values handled together: four vectors hide the latency of a sum
+inline constexpr std::int64_t kPeriodsChunk = std::int64_t{1} << 15;  // values per chunk: 128 KiB of each stream
+
+// The stream and its cut into chunks of whole periods.
+struct Periods {
+  std::int64_t period, size, full;  // values in a period, in the stream, in whole periods
+  Chunks chunks;                    // of whole periods, counted in values
+
+  explicit Periods(const Rows& shape)
+      : period(std::lcm(std::max<std::int64_t>(shape.channels, 1), kGroup)),
+        size(shape.size()),
+        full(size / period * period),
+        chunks{full, std::max(kPeriodsChunk / period, std::int64_t{1}) * period} {}
+  std::int64_t rest() const { return size - full; }
+};
+
+// Per-channel values, repeated to a period.
+class Repeated {
+ public:
+  Repeated(const float* values, std::int64_t channels, std::int64_t period) {
+    if (!values) return;
+    copy_ = Buffer::floats(period);
+    for (std::int64_t i = 0; i < period; i += channels) std::copy_n(values, channels, copy_.floats() + i);
+  }
+  const float* data() const { return copy_.floats(); }
+
+ private:
+  Buffer copy_;
+};
+
+// Adds per-lane partial sums of chunks, in chunk order, into per-channel sums.
+class ChannelSums {
+ public:
+  ChannelSums(const Periods& p, std::int64_t channels, int sums)
+      : period_(p.period),
+        channels_(channels),
+        sums_(sums),
+        chunks_(p.chunks.count() + (p.rest() > 0)),
+        parts_(Buffer::floats(chunks_ * sums * p.period)) {}
+
+  // `sums` arrays of one period each, for chunk i to fill.
+  float* part(std::int64_t chunk) { return parts_.floats() + chunk * sums_ * period_; }
+
+  std::vector<double> total(int which) const {
+    std::vector<double> total(static_cast<std::size_t>(channels_), 0.0);
+    for (std::int64_t k = 0; k < chunks_; ++k) {
+      const float* part = parts_.floats() + (k * sums_ + which) * period_;
+      for (std::int64_t i = 0; i < period_; i += channels_)
+        for (std::int64_t c = 0; c < channels_; ++c)
+          total[static_cast<std::size_t>(c)] += static_cast<double>(part[i + c]);
+    }
+    return total;
+  }
+
+ private:
+  std::int64_t period_, channels_;
+  int sums_;
+  std::int64_t chunks_;
+  Buffer parts_;
+};
+
+// A copy of the stream's last, incomplete period, filled up with `fill` (one period of values).
+inline Buffer last_period(const Periods& p, const float* x, const float* fill) {
+  Buffer copy = Buffer::floats(p.period);
+  std::copy_n(x + p.full, p.rest(), copy.floats());
+  if (fill)
+    std::copy(fill + p.rest(), fill + p.period, copy.floats() + p.rest());
+  else
+    std::fill(copy.floats() + p.rest(), copy.floats() + p.period, 0.0F);
+  return copy;
+}
+
+// ----------------------------------------------------------------
+
+// A stream to read or write, with its padded last period.
+class Stream {
+ public:
+  Stream() = default;
+  Stream(const Periods& p, const float* data) : data_(const_cast<float*>(data)), full_(p.full), rest_(p.rest()) {
+    if (data && rest_ > 0) tail_ = last_period(p, data, nullptr);
+  }
+  // Its values from `begin`; those of the padded copy when begin is where the whole periods end.
+  float* at(std::int64_t begin) const { return !data_ ? nullptr : begin < full_ ? data_ + begin : tail_.floats(); }
+  void store_tail() {
+    if (data_ && rest_ > 0) std::copy_n(tail_.floats(), rest_, data_ + full_);
+  }
+
+ private:
+  float* data_ = nullptr;
+  std::int64_t full_ = 0, rest_ = 0;
+  Buffer tail_;
+};
+
+// Runs body(chunk index, begin, size) over the chunks and the padded rest.
+template <typename Body>
+void for_chunks(const Periods& p, const Body& body) {
+  parallel_tasks(p.chunks.count(),
+                 [&](std::int64_t k) { body(k, p.chunks.begin(k), p.chunks.end(k) - p.chunks.begin(k)); });
+  if (p.rest() > 0) body(p.chunks.count(), p.full, p.period);
+}
+
+}  // namespace octet::kernels
