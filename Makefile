@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin face: what it does is in scripts/ and in the CMake presets.
 .DEFAULT_GOAL := help
-.PHONY: demo test bench-train same-bits format check-format fuzz help dependencies configure
+.PHONY: demo test bench-train same-bits check-pytorch format check-format fuzz help dependencies configure
 
 JOBS ?= $(shell nproc)
 BUILD := cmake --build --preset release --parallel $(JOBS)
@@ -26,8 +26,15 @@ bench-train: configure ## time training against PyTorch
 	bench/train.py build/release
 
 same-bits: configure ## show that results do not depend on threads or interruptions
+	@scripts/install_dependencies.sh --python
 	@$(BUILD)
 	bench/same_bits.py build/release
+
+check-pytorch: configure ## load a ResNet-18 that PyTorch wrote and compare the logits
+	@scripts/install_dependencies.sh --bench
+	@$(BUILD) --target bench_resnet18_logits
+	@/usr/bin/python3 tests/data/scripts/make_resnet18.py build/resnet18
+	build/release/bench_resnet18_logits build/resnet18
 
 format: ## lay out the sources with clang-format
 	@scripts/install_dependencies.sh --dev

@@ -5,6 +5,7 @@
 #
 #   scripts/install_dependencies.sh            to build, run and test
 #   scripts/install_dependencies.sh --dev      also the formatter, the fuzzers' compiler and ccache
+#   scripts/install_dependencies.sh --python   also Python, for scripts that run the command and read what it wrote
 #   scripts/install_dependencies.sh --bench    also PyTorch, which the training benchmark is compared with
 set -euo pipefail
 
@@ -19,12 +20,13 @@ dev_packages=(clang-format clang libclang-rt-dev ccache)
 bench_packages=(python3 python3-torch)
 
 usage() {
-  sed -n '3,8s/^# \{0,1\}//p' "$0"
+  sed -n '3,9s/^# \{0,1\}//p' "$0"
 }
 
 for argument in "$@"; do
   case "$argument" in
     --dev) packages+=("${dev_packages[@]}") ;;
+    --python) packages+=(python3) ;;
     --bench) packages+=("${bench_packages[@]}") ;;
     --help) usage && exit 0 ;;
     *) printf 'install_dependencies.sh: unknown option %s\n' "$argument" >&2 && usage >&2 && exit 2 ;;
