@@ -13,7 +13,7 @@ packages=(
   g++ cmake ninja-build pkg-config
   libdnnl-dev ocl-icd-opencl-dev # Debian 12's oneDNN package asks for OpenCL, but does not bring it
   libyaml-cpp-dev nlohmann-json3-dev libstb-dev zlib1g-dev libcli11-dev libfmt-dev
-  libgtest-dev libgmock-dev libbenchmark-dev
+  libgtest-dev libgmock-dev
   dataset-fashion-mnist
 )
 dev_packages=(clang-format clang libclang-rt-dev ccache)
