@@ -67,6 +67,28 @@ Size2 resolve_padding(const Conv2d::Options& o) {
   return {total.h / 2, total.w / 2};
 }
 
+Shape weight_shape(const Conv2d::Options& o) {
+  return {o.out_channels, o.in_channels / o.groups, o.kernel_size.h, o.kernel_size.w};
+}
+
+Shape weight_shape(const ConvTranspose2d::Options& o) {
+  return {o.in_channels, o.out_channels / o.groups, o.kernel_size.h, o.kernel_size.w};
+}
+
+Shape weight_shape(const Linear::Options& o) { return {o.out_features, o.in_features}; }
+
+void check_shared(const char* layer, const char* name, const Tensor& given, const Shape& shape) {
+  require(given.defined() && given.shape() == shape && given.layout() == Layout::kRowMajor, layer, ": ", name,
+          " must be a row-major tensor of shape ", shape, ", got ", given.defined() ? given.shape() : Shape{});
+}
+
+void check_shared(const char* layer, const Tensor& weight, const Shape& shape, const Tensor& bias, bool has_bias,
+                  std::int64_t outputs) {
+  check_shared(layer, "weight", weight, shape);
+  if (has_bias) check_shared(layer, "bias", bias, {outputs});
+  require(has_bias || !bias.defined(), layer, ": bias must be undefined, because options.bias is false");
+}
+
 void check_weight(const Tensor& given, const Tensor& own) {
   require(given.shape() == own.shape(), "apply: the weight must have the layer's shape (given ", given.shape(),
           ", the layer's ", own.shape(), ")");
@@ -74,7 +96,7 @@ void check_weight(const Tensor& given, const Tensor& own) {
 
 }  // namespace
 
-Conv2d::Conv2d(Options options, Rng& rng) : options_(std::move(options)) {
+Conv2d::Conv2d(Options options) : options_(std::move(options)) {
   check_convolution("Conv2d", options_);
   padding_ = resolve_padding(options_);
   pads_apart_ = options_.padding_mode != PaddingMode::kZeros && padding_ != Size2(0);
@@ -82,10 +104,17 @@ Conv2d::Conv2d(Options options, Rng& rng) : options_(std::move(options)) {
              .padding = pads_apart_ ? Size2(0) : padding_,
              .dilation = options_.dilation,
              .groups = options_.groups};
-  const auto [kh, kw] = options_.kernel_size;
-  weight_ =
-      add_parameter("weight", new_weight({options_.out_channels, options_.in_channels / options_.groups, kh, kw}, rng));
+}
+
+Conv2d::Conv2d(Options options, Rng& rng) : Conv2d(std::move(options)) {
+  weight_ = add_parameter("weight", new_weight(weight_shape(options_), rng));
   if (options_.bias) bias_ = add_parameter("bias", new_bias(options_.out_channels, weight_, rng));
+}
+
+Conv2d::Conv2d(Options options, const Tensor& weight, const Tensor& bias) : Conv2d(std::move(options)) {
+  check_shared("Conv2d", weight, weight_shape(options_), bias, options_.bias, options_.out_channels);
+  weight_ = add_shared_parameter("weight", weight);
+  if (options_.bias) bias_ = add_shared_parameter("bias", bias);
 }
 
 Tensor Conv2d::apply(const Tensor& x, const Tensor& weight) const {
@@ -98,7 +127,7 @@ std::unique_ptr<Module> Conv2d::clone() const {
   return copy_state_to(std::make_unique<Conv2d>(options_, unused));
 }
 
-ConvTranspose2d::ConvTranspose2d(Options options, Rng& rng) : options_(options) {
+ConvTranspose2d::ConvTranspose2d(Options options) : options_(options) {
   check_convolution("ConvTranspose2d", options_);
   require_not_negative("ConvTranspose2d", "padding", options_.padding);
   require_not_negative("ConvTranspose2d", "output_padding", options_.output_padding);
@@ -109,10 +138,17 @@ ConvTranspose2d::ConvTranspose2d(Options options, Rng& rng) : options_(options) 
               fits(options_.output_padding.w, options_.stride.w, options_.dilation.w),
           "ConvTranspose2d: output_padding must be smaller than stride or dilation (output_padding ",
           options_.output_padding, ", stride ", options_.stride, ", dilation ", options_.dilation, ")");
-  const auto [kh, kw] = options_.kernel_size;
-  weight_ =
-      add_parameter("weight", new_weight({options_.in_channels, options_.out_channels / options_.groups, kh, kw}, rng));
+}
+
+ConvTranspose2d::ConvTranspose2d(Options options, Rng& rng) : ConvTranspose2d(options) {
+  weight_ = add_parameter("weight", new_weight(weight_shape(options_), rng));
   if (options_.bias) bias_ = add_parameter("bias", new_bias(options_.out_channels, weight_, rng));
+}
+
+ConvTranspose2d::ConvTranspose2d(Options options, const Tensor& weight, const Tensor& bias) : ConvTranspose2d(options) {
+  check_shared("ConvTranspose2d", weight, weight_shape(options_), bias, options_.bias, options_.out_channels);
+  weight_ = add_shared_parameter("weight", weight);
+  if (options_.bias) bias_ = add_shared_parameter("bias", bias);
 }
 
 ConvTranspose2dParams ConvTranspose2d::params() const {
@@ -133,11 +169,20 @@ std::unique_ptr<Module> ConvTranspose2d::clone() const {
   return copy_state_to(std::make_unique<ConvTranspose2d>(options_, unused));
 }
 
-Linear::Linear(Options options, Rng& rng) : options_(options) {
+Linear::Linear(Options options) : options_(options) {
   require_positive("Linear", "in_features", options_.in_features);
   require_positive("Linear", "out_features", options_.out_features);
-  weight_ = add_parameter("weight", new_weight({options_.out_features, options_.in_features}, rng));
+}
+
+Linear::Linear(Options options, Rng& rng) : Linear(options) {
+  weight_ = add_parameter("weight", new_weight(weight_shape(options_), rng));
   if (options_.bias) bias_ = add_parameter("bias", new_bias(options_.out_features, weight_, rng));
+}
+
+Linear::Linear(Options options, const Tensor& weight, const Tensor& bias) : Linear(options) {
+  check_shared("Linear", weight, weight_shape(options_), bias, options_.bias, options_.out_features);
+  weight_ = add_shared_parameter("weight", weight);
+  if (options_.bias) bias_ = add_shared_parameter("bias", bias);
 }
 
 Tensor Linear::apply(const Tensor& x, const Tensor& weight) const {

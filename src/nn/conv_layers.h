@@ -47,6 +47,9 @@ class Conv2d final : public Module {
   };
   /// Throws Error if an option is out of range; the message names it.
   Conv2d(Options options, Rng& rng);
+  /// Around tensors that exist, which it shares; bias is undefined if options.bias is false. Throws Error also if their
+  /// shapes are not the layer's.
+  Conv2d(Options options, const Tensor& weight, const Tensor& bias);
 
   Tensor forward(const Tensor& x) override { return apply(x, weight_); }
   /// The layer with another weight of the same shape (quantization passes its fake-quantized one).
@@ -59,6 +62,8 @@ class Conv2d final : public Module {
   const Tensor& bias() const { return bias_; }  ///< undefined if options().bias is false
 
  private:
+  explicit Conv2d(Options options);
+
   Options options_;
   Size2 padding_;            // "same" and "valid" resolved
   bool pads_apart_ = false;  // padding_mode is not zeros: pad2d comes before conv2d
@@ -78,6 +83,8 @@ class ConvTranspose2d final : public Module {
     Size2 dilation = 1;
   };
   ConvTranspose2d(Options options, Rng& rng);
+  /// Around tensors that exist, see Conv2d.
+  ConvTranspose2d(Options options, const Tensor& weight, const Tensor& bias);
 
   Tensor forward(const Tensor& x) override { return apply(x, weight_); }
   /// The layer with another weight of the same shape.
@@ -90,6 +97,8 @@ class ConvTranspose2d final : public Module {
   const Tensor& bias() const { return bias_; }
 
  private:
+  explicit ConvTranspose2d(Options options);
+
   Options options_;
   Tensor weight_, bias_;
 };
@@ -102,6 +111,8 @@ class Linear final : public Module {
     bool bias = true;
   };
   Linear(Options options, Rng& rng);
+  /// Around tensors that exist, see Conv2d.
+  Linear(Options options, const Tensor& weight, const Tensor& bias);
 
   Tensor forward(const Tensor& x) override { return apply(x, weight_); }
   /// The layer with another weight of the same shape.
@@ -113,6 +124,8 @@ class Linear final : public Module {
   const Tensor& bias() const { return bias_; }
 
  private:
+  explicit Linear(Options options);
+
   Options options_;
   Tensor weight_, bias_;
 };

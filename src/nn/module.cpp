@@ -157,9 +157,12 @@ Child& Module::add(std::string name, std::unique_ptr<Module> module) {
 }
 
 Tensor Module::add_parameter(std::string name, Tensor tensor) {
+  return add_shared_parameter(std::move(name), std::move(tensor)).set_requires_grad();
+}
+
+Tensor Module::add_shared_parameter(std::string name, Tensor tensor) {
   require_new_name(name, "parameter");
   require(tensor.defined(), type_name(), ": the parameter \"", name, "\" is undefined");
-  tensor.set_requires_grad();
   parameters_.push_back({std::move(name), tensor});
   return tensor;
 }

@@ -117,6 +117,8 @@ class Module {
 
   /// Registers a trainable tensor (requires_grad is set) and returns it. Names as for add().
   Tensor add_parameter(std::string name, Tensor tensor);
+  /// The same for a tensor that another module trains, too, or has frozen: its requires_grad stays as it is.
+  Tensor add_shared_parameter(std::string name, Tensor tensor);
   /// Registers a saved, untrained tensor and returns it.
   Tensor add_buffer(std::string name, Tensor tensor);
   /// Registers a saved integer, 0 at first; the reference lives as long as the module.

@@ -84,8 +84,9 @@ BasicBlock::BasicBlock(Options o, Rng& rng)
 }
 
 Tensor BasicBlock::forward(const Tensor& x) {
-  const Tensor y = relu(bn1_(conv1_(x)));
-  return relu(bn2_(conv2_(y)) + (downsample_ ? (*downsample_)(x) : x));
+  Tensor y = relu(bn1_(conv1_(x)));
+  y = bn2_(conv2_(y));
+  return relu(y + (downsample_ ? (*downsample_)(x) : x));  // in one expression, C++ would not say which side runs first
 }
 
 std::unique_ptr<Module> BasicBlock::clone() const {
@@ -110,7 +111,8 @@ Bottleneck::Bottleneck(Options o, Rng& rng)
 Tensor Bottleneck::forward(const Tensor& x) {
   Tensor y = relu(bn1_(conv1_(x)));
   y = relu(bn2_(conv2_(y)));
-  return relu(bn3_(conv3_(y)) + (downsample_ ? (*downsample_)(x) : x));
+  y = bn3_(conv3_(y));
+  return relu(y + (downsample_ ? (*downsample_)(x) : x));
 }
 
 std::unique_ptr<Module> Bottleneck::clone() const {
