@@ -31,17 +31,6 @@ struct Taps {
         last(start < size ? std::min(kernel, (size - 1 - start) / dilation + 1) : 0) {}
 };
 
-// Takes one tap of a window into account. A plain loop over channels, which GCC 12 vectorises; vectors by hand, it
-// takes to pieces where one comparison selects twice.
-[[gnu::always_inline]] inline void take_tap(const float* v, std::int32_t tap, std::int64_t count, float* best,
-                                            std::int32_t* winner) {
-  for (std::int64_t c = 0; c < count; ++c) {
-    const bool take = !(v[c] <= best[c]) && best[c] == best[c];  // NaN wins, and stays
-    best[c] = take ? v[c] : best[c];
-    winner[c] = take ? tap : winner[c];
-  }
-}
-
 // best = the larger of best and x, NaN if one is; where x wins, winner = tap. Plain loops over the channels of a pixel:
 // the compiler turns them into masked stores, which is better than what it makes of vector types.
 template <typename Winner>
