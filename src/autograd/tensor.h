@@ -72,8 +72,7 @@ class Tensor {
 
   Tensor detach() const;
   Tensor clone() const;
-  /// The same values under another row-major shape of equal size, without history (see reshape() in ops.h).
-  /// One body, two handles: for tape and kernels.
+  /// True for two handles of one tensor.
   bool same_as(const Tensor& other) const { return body_ == other.body_; }
 
   explicit Tensor(std::shared_ptr<detail::TensorBody> body) : body_(std::move(body)) {}
