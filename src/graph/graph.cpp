@@ -21,7 +21,8 @@ std::string Graph::to_string() const {
     std::string operands;
     for (int input : node.inputs) operands += (operands.empty() ? "" : ", ") + name(input);
     const Shape& shape = values[static_cast<std::size_t>(node.output)].shape;
-    lines += text(name(node.output), " = ", node.op, '(', operands, ") ", shape, "  ", node.module, '\n');
+    lines += text(name(node.output), " = ", node.op, '(', operands, ") ", shape, node.module.empty() ? "" : "  ",
+                  node.module, '\n');
   }
   return lines;
 }

@@ -43,7 +43,7 @@ struct Graph {
 
   /// Indices of the nodes that read `value`, ascending.
   std::vector<int> readers(int value) const;
-  /// One line per node, for people: "%5 = conv2d(%0, conv1.weight) [8, 16, 32, 32]  conv1".
+  /// One line per node, for people: "conv2d_0 = conv2d(input, conv1.weight, -) [8, 16, 32, 32]  conv1".
   std::string to_string() const;
 };
 
