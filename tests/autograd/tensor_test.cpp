@@ -182,7 +182,9 @@ TEST(Tensor, RejectsSizesThatOverflow) {
               Tensor::zeros({big, big >> 3});
             }),
             "tensor: shape [4294967296, 536870912] has more elements than memory can hold");
-  EXPECT_EQ(error_text([&] { Tensor::zeros({big, big, 0}); }),
+  EXPECT_EQ(error_text([&] {
+              Tensor::zeros({big, big, 0});
+            }),
             "tensor: shape [4294967296, 4294967296, 0] has more elements than memory can hold");
 }
 
