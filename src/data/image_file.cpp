@@ -30,7 +30,6 @@ void* limited_realloc(void* old, std::size_t size) {
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
-#define STBI_FAILURE_USERMSG
 #define STBI_MALLOC(size) limited_malloc(size)
 #define STBI_REALLOC(old, size) limited_realloc(old, size)
 #define STBI_FREE(old) std::free(old)
