@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/quant/activation_quantizer.h"
+
+#include <limits>
+
+#include "octet/base/error.h"
+#include "octet/kernels/fake_quant.h"
+
+namespace octet {
+namespace {
+
+void set(Tensor& tensor, float value) { tensor.mutable_values()[0] = value; }
+
+}  // namespace
+
+ActivationQuantizer::ActivationQuantizer(const char* layer, const RetrainDataConfig& config, std::int64_t& initialised)
+    : layer_(layer), config_(config), initialised_(initialised), ifmr_(bits_of(config.dst_type)) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  initialised_ = config.clip_max.has_value();
+  state_.clip_max = Tensor::scalar(config.clip_max.value_or(1.0F));
+  state_.clip_min = Tensor::scalar(config.clip_min.value_or(-1.0F));
+  // Configured clips are the first ones to fall back to.
+  state_.clip_max_pre = Tensor::scalar(initialised_ ? state_.clip_max.item() : nan);
+  state_.clip_min_pre = Tensor::scalar(initialised_ ? state_.clip_min.item() : nan);
+  state_.scale = Tensor::full({1}, nan);
+  state_.offset = Tensor::zeros({1});
+}
+
+UlqGrid ActivationQuantizer::grid() const {
+  const Clips now{state_.clip_max.item(), state_.clip_min.item()};
+  const Clips before{state_.clip_max_pre.item(), state_.clip_min_pre.item()};
+  const Clips clips = usable_clips(now, before, config_.fixed_min);
+  require(clips.max - clips.min <= std::numeric_limits<float>::max(), layer_,
+          ": acts_clip_max and acts_clip_min must be finite and so must their difference (acts_clip_max ", now.max,
+          ", acts_clip_min ", now.min, ")");
+  return ulq_grid(clips, bits_of(config_.dst_type), config_.asymmetric ? Symmetry::kAsymmetric : Symmetry::kSymmetric);
+}
+
+Tensor ActivationQuantizer::operator()(const Tensor& x, StateUse use) {
+  if (!initialised()) {
+    if (use == StateUse::kUpdate) observe(x);
+    return x;
+  }
+  const UlqGrid now = grid();
+  // A fixed minimum gets no gradient: an optimizer must not move what the next forward resets.
+  Tensor y = ulq_activation(layer_, x, state_.clip_max, config_.fixed_min ? Tensor() : state_.clip_min, now);
+  if (use == StateUse::kUpdate) store(now.clips, now.grid);
+  return y;
+}
+
+void ActivationQuantizer::observe(const Tensor& x) {
+  require(x.size() > 0, layer_, ": the input is empty (x ", x.shape(), ")");
+  const kernels::Extremes extremes = kernels::extremes(x.size(), x.values().data());
+  require(extremes.finite, layer_, ": the input has values that are not finite (x ", x.shape(), ")");
+  ifmr_.add(x.values());
+  ++batches_observed_;
+  if (batches_observed_ < config_.batch_num) return store({extremes.max, extremes.min}, {1.0F, 0});
+
+  const IfmrResult found = ifmr_.search();
+  store(found.clips, {found.scale, 0});
+  initialised_ = 1;
+  ifmr_ = Ifmr(bits_of(config_.dst_type));  // frees the values
+}
+
+void ActivationQuantizer::store(const Clips& clips, const ScaleOffset& grid) {
+  set(state_.clip_max, clips.max);
+  set(state_.clip_min, clips.min);
+  set(state_.clip_max_pre, clips.max);
+  set(state_.clip_min_pre, clips.min);
+  set(state_.scale, grid.scale);
+  set(state_.offset, static_cast<float>(grid.offset));
+}
+
+void ActivationQuantizer::copy_observations(const ActivationQuantizer& from) {
+  ifmr_ = from.ifmr_;
+  batches_observed_ = from.batches_observed_;
+}
+
+}  // namespace octet
