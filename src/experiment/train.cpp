@@ -43,8 +43,9 @@ Length length_of(const Experiment& experiment, const DataLoader& data) {
 
 float finite_loss(const Tensor& loss, const detail::Progress& at, double lr) {
   const float value = loss.item();
-  require(std::isfinite(value), "train: the loss became ", value, " in step ", at.step + 1, " (epoch ", at.epoch + 1,
-          ", lr ", lr, "); a smaller optimizer.lr, a longer warm-up or grad_clip may help");
+  require(std::isfinite(value), "train: the loss became ", std::isnan(value) ? "nan" : "infinite", " in step ",
+          at.step + 1, " (epoch ", at.epoch + 1, ", lr ", lr,
+          "); a smaller optimizer.lr, a longer warm-up or grad_clip may help");
   return value;
 }
 

@@ -3,20 +3,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <thread>
 
 #include "support/error_text.h"
+#include "support/file_size_limit.h"
 
 namespace octet {
 namespace {
 
 namespace fs = std::filesystem;
 using test::error_text;
+using test::FileSizeLimit;
 
 /// An empty folder of its own for every test.
 class FileTest : public testing::Test {
@@ -42,27 +42,6 @@ class FileTest : public testing::Test {
 
 using ReadFile = FileTest;
 using AtomicFileTest = FileTest;
-
-/// Files cannot grow above `bytes` meanwhile: a full disk that needs no disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    ::getrlimit(RLIMIT_FSIZE, &old_);
-    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{bytes, old_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit old_{};
-  void (*old_handler_)(int);
-};
 
 TEST_F(ReadFile, GivesAllBytes) {
   for (std::size_t size : {0, 1, 4096, 4097, 100000}) {

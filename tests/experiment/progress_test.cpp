@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/progress.h"
+
+#include <gtest/gtest.h>
+
+#include "support/error_text.h"
+
+namespace octet {
+namespace {
+
+using detail::Progress;
+
+TEST(Progress, AddsStepsUpToARowPerEpoch) {
+  Progress at;
+  at.count_step(/*loss=*/2.0, /*correct_images=*/3, /*step_images=*/8, /*lr=*/0.1, /*step_seconds=*/0.5);
+  const StepReport step = at.count_step(1.0, 4, 4, 0.05, 0.25);
+  EXPECT_EQ(step.step, 2);
+  EXPECT_EQ(step.step_in_epoch, 2);
+  EXPECT_EQ(step.epoch, 1);
+  const EpochReport row = at.end_epoch(0.05, 0.7, 0.9, 0.125);
+  EXPECT_EQ(row.epoch, 1);
+  EXPECT_EQ(row.step, 2);
+  EXPECT_DOUBLE_EQ(row.train_loss, (2.0 * 8 + 1.0 * 4) / 12);
+  EXPECT_DOUBLE_EQ(row.train_accuracy, 7.0 / 12);
+  EXPECT_DOUBLE_EQ(row.images_per_second, 12 / 0.75);
+  EXPECT_EQ(at.epoch, 1);
+  EXPECT_EQ(at.batch, 0);
+  EXPECT_EQ(at.images, 0);
+  EXPECT_EQ(at.count_step(1.0, 1, 1, 0.1, 0.1).epoch, 2);
+}
+
+TEST(Progress, SurvivesBeingWritten) {
+  Progress at;
+  at.count_step(1.0 / 3, 3, 8, 0.1, 0.7);
+  at.end_epoch(0.1, 1e-9, 1.0 / 7, 3.3);
+  at.count_step(0.1, 1, 8, 0.05, 0.123456789);
+  at.resumed_at = {1, 2};
+  at.log_bytes = 77;
+  const std::string written = to_json(to_document(at));
+  EXPECT_EQ(to_json(to_document(detail::parse_progress(parse_json(written, "p")))), written);
+}
+
+TEST(Progress, RefusesWhatItDoesNotKnow) {
+  const auto error = [](const std::string& json) {
+    return test::error_text([&] { detail::parse_progress(parse_json(json, "p")); });
+  };
+  EXPECT_EQ(error("{}"), R"(p:1:1: missing key "step" in progress)");
+  EXPECT_EQ(error(R"({"step": -1})"), "p:1:10: progress.step: has to be at least 0 but is -1");
+  std::string written = to_json(to_document(Progress{.epoch = 2}));
+  EXPECT_EQ(error(written), "p:1:107: progress.epochs: there is not one row per epoch");
+}
+
+}  // namespace
+}  // namespace octet
