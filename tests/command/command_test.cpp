@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// The octet command as a user meets it: what it prints, and its exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "octet/base/document.h"
+#include "octet/base/file.h"
+
+namespace octet {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// The command as a child process with its output, standard error included, in a pipe.
+class Command {
+ public:
+  Command(const fs::path& directory, std::vector<std::string> arguments) {
+    int ends[2];
+    if (pipe(ends) != 0) ADD_FAILURE() << "no pipe";
+    process_ = fork();
+    if (process_ == 0) {
+      dup2(ends[1], STDOUT_FILENO);
+      dup2(ends[1], STDERR_FILENO);
+      close(ends[0]);
+      fs::current_path(directory);
+      std::vector<char*> argv;
+      arguments.insert(arguments.begin(), "octet");
+      for (std::string& argument : arguments) argv.push_back(argument.data());
+      argv.push_back(nullptr);
+      execv(OCTET_COMMAND, argv.data());
+      _exit(127);
+    }
+    close(ends[1]);
+    output_ = fdopen(ends[0], "r");
+  }
+  ~Command() {
+    std::fclose(output_);
+    if (process_ > 0) {
+      kill(process_, SIGKILL);
+      waitpid(process_, nullptr, 0);
+    }
+  }
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+
+  /// Everything up to the first line that contains `what`, or to the end.
+  std::string read_until(const std::string& what) {
+    std::string all, line;
+    for (int c = std::fgetc(output_); c != EOF; c = std::fgetc(output_)) {
+      line += static_cast<char>(c);
+      if (c != '\n') continue;
+      all += line;
+      if (line.find(what) != std::string::npos) return all;
+      line.clear();
+    }
+    return all + line;
+  }
+  std::string read_all() {
+    std::string all;
+    for (int c = std::fgetc(output_); c != EOF; c = std::fgetc(output_)) all += static_cast<char>(c);
+    return all;
+  }
+  void send(int signal) { kill(process_, signal); }
+  int exit_code() {
+    int status = 0;
+    waitpid(process_, &status, 0);
+    process_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+ private:
+  pid_t process_ = -1;
+  std::FILE* output_ = nullptr;
+};
+
+class OctetCommand : public testing::Test {
+ protected:
+  OctetCommand()
+      : directory_(fs::path(testing::TempDir()) /
+                   (std::string("command_") + testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    fs::remove_all(directory_);
+    fs::create_directories(directory_);
+  }
+  ~OctetCommand() override { fs::remove_all(directory_); }
+
+  struct Result {
+    int code;
+    std::string output;
+  };
+  Result run(std::vector<std::string> arguments) {
+    Command command(directory_, std::move(arguments));
+    std::string output = command.read_all();
+    return {command.exit_code(), output};
+  }
+  Document manifest(const std::string& run) const {
+    return parse_json(read_file(directory_ / run / "manifest.json", 1 << 20), "manifest");
+  }
+
+  const std::string experiment_ = OCTET_SOURCE_DIR "/experiments/synthetic_smoke.yaml";
+  const std::vector<std::string> train_ = {
+      "train", experiment_, "--set", "data.train_samples=64", "--set", "data.test_samples=16", "--set", "epochs=2"};
+  fs::path directory_;
+};
+
+TEST_F(OctetCommand, TellsItsVersionAndHelp) {
+  EXPECT_THAT(run({"--version"}).output, StartsWith("octet "));
+  const Result help = run({"train", "--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const char* option : {"EXPERIMENT", "--set KEY=VALUE", "--resume", "--run-dir DIR", "--threads N"})
+    EXPECT_THAT(help.output, HasSubstr(option));
+  EXPECT_THAT(run({"--help"}).output,
+              HasSubstr("Exit codes: 0 success, 1 error, 2 wrong usage, 130 stopped by Ctrl-C"));
+}
+
+TEST_F(OctetCommand, TellsWhatComputes) {
+  const Result info = run({"info", "--threads", "3"});
+  EXPECT_EQ(info.code, 0);
+  for (const char* line : {"oneDNN      ", "ISA         ", "CPU         ", "threads     3\n"})
+    EXPECT_THAT(info.output, HasSubstr(line));
+}
+
+TEST_F(OctetCommand, AnswersWrongUsageWithTwo) {
+  EXPECT_EQ(run({}).code, 2);
+  EXPECT_EQ(run({"tran"}).code, 2);
+  EXPECT_EQ(run({"train"}).code, 2);
+  EXPECT_EQ(run({"train", "x.yaml", "--threads", "0"}).code, 2);
+  const Result result = run({"train", "x.yaml", "--set", "epochs"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.output, HasSubstr(R"(--set: expected KEY=VALUE, got "epochs")"));
+}
+
+TEST_F(OctetCommand, AnswersErrorsWithOneAndTheReason) {
+  const Result missing = run({"train", "none.yaml"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_EQ(missing.output, "octet: none.yaml: cannot open: No such file or directory\n");
+  const Result wrong = run({"train", experiment_, "--set", "optimizer.momentun=0.9"});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_EQ(wrong.output,
+            "octet: --set optimizer.momentun: unknown key \"momentun\" in optimizer; did you mean \"momentum\"?\n");
+}
+
+TEST_F(OctetCommand, TrainsEvaluatesAndPredicts) {
+  const Result trained = run(train_);
+  EXPECT_EQ(trained.code, 0) << trained.output;
+  EXPECT_THAT(trained.output, HasSubstr("run directory: runs/synthetic_smoke\n"));
+  EXPECT_THAT(trained.output, HasSubstr("\n      1/2  "));
+  EXPECT_THAT(trained.output, HasSubstr("\n      2/2  "));
+  EXPECT_THAT(trained.output, HasSubstr("test accuracy "));
+  EXPECT_THAT(trained.output,
+              HasSubstr(manifest("runs/synthetic_smoke").at("result").at("weights_sha256").as_string()));
+  EXPECT_EQ(trained.output.find('\x1b'), std::string::npos) << "escape sequences are for terminals";
+
+  const Result evaluated = run({"eval", "runs/synthetic_smoke"});
+  EXPECT_EQ(evaluated.code, 0);
+  EXPECT_THAT(evaluated.output, StartsWith("16 test images: accuracy "));
+
+  const Result refused = run({"predict", "runs/synthetic_smoke", OCTET_TEST_DATA "/images/rgb.png"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.output, StartsWith("octet: predict: the network was trained on images of [3, 16, 16]"));
+}
+
+TEST_F(OctetCommand, PredictsImagesThatTheTransformsFit) {
+  std::vector<std::string> arguments = train_;
+  for (const char* value : {"test_transforms=[{name: resize, size: 16}]", "run_dir=here"}) {
+    arguments.push_back("--set");
+    arguments.push_back(value);
+  }
+  EXPECT_EQ(run(arguments).code, 0);
+  const Result predicted = run({"predict", "here", OCTET_TEST_DATA "/images/rgb.png", "--top", "2"});
+  EXPECT_EQ(predicted.code, 0) << predicted.output;
+  EXPECT_EQ(std::count(predicted.output.begin(), predicted.output.end(), '\n'), 3) << predicted.output;
+  EXPECT_THAT(predicted.output, StartsWith(OCTET_TEST_DATA "/images/rgb.png\n"));
+}
+
+TEST_F(OctetCommand, EndsWithACheckpointOnCtrlC) {
+  for (int signal : {SIGINT, SIGTERM}) {
+    const std::string run_dir = "stopped-" + std::to_string(signal);
+    Command command(directory_, {"train", experiment_, "--set", "epochs=100000", "--run-dir", run_dir});
+    command.read_until("train loss");
+    command.send(signal);
+    const std::string rest = command.read_all();
+    EXPECT_EQ(command.exit_code(), 130);
+    EXPECT_THAT(rest, HasSubstr("octet train " + run_dir + "/experiment.json --resume --run-dir " + run_dir + "\n"));
+    EXPECT_EQ(manifest(run_dir).at("status").as_string(), "stopped");
+    EXPECT_TRUE(fs::exists(directory_ / run_dir / "checkpoint.safetensors"));
+  }
+}
+
+TEST_F(OctetCommand, ResumesTheWayItSays) {
+  ASSERT_EQ(run(train_).code, 0);
+  const Result result =
+      run({"train", "runs/synthetic_smoke/experiment.json", "--resume", "--run-dir", "runs/synthetic_smoke"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.output, "octet: runs/synthetic_smoke: the run is complete; there is nothing to resume\n");
+}
+
+}  // namespace
+}  // namespace octet
