@@ -2,6 +2,8 @@
 // What several ops ask of their inputs, and how they describe sizes. Private to the room.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "octet/autograd/tensor.h"
@@ -20,6 +22,14 @@ inline void require_activation(const char* op, const char* name, const Tensor& x
   require(x.layout() == Layout::kChannelsLast, op, ": ", name,
           " must be an activation, which lies channels-last; it is row-major, as weights are (", name, " ", x.shape(),
           ")");
+}
+
+/// Strides, paddings and the like above this are mistakes; below it their products with sizes cannot overflow.
+inline constexpr std::int64_t kLargestOption = std::int64_t{1} << 24;
+
+inline void require_not_huge(const char* op, const char* name, const Size2& option) {
+  require(std::max(option.h, option.w) <= kLargestOption, op, ": ", name, " must be at most ", kLargestOption, " (",
+          name, " ", option, ")");
 }
 
 /// A tensor's shape and layout without its values: what a backward function keeps when it does not read them.

@@ -2,16 +2,18 @@
 // A transposed convolution is the data gradient of a convolution, so three kernels serve both.
 #include <algorithm>
 
+#include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
-#include "octet/base/error.h"
-#include "octet/kernels/conv.h"
 #include "octet/kernels/channel_sums.h"
+#include "octet/kernels/conv.h"
 #include "octet/kernels/gemm.h"
 
 namespace octet {
 namespace {
 
+using detail::as_list;
+using detail::empty_like;
 using kernels::ConvShape;
 
 // What a windowed op's options must satisfy, whatever the sizes.
@@ -20,6 +22,10 @@ void check_options(const char* op, Size2 stride, Size2 padding, Size2 dilation, 
   require(padding.h >= 0 && padding.w >= 0, op, ": padding must not be negative, got ", padding);
   require(dilation.h >= 1 && dilation.w >= 1, op, ": dilation must be at least 1, got ", dilation);
   require(groups >= 1, op, ": groups must be at least 1, got ", groups);
+  detail::require_not_huge(op, "stride", stride);
+  detail::require_not_huge(op, "padding", padding);
+  detail::require_not_huge(op, "dilation", dilation);
+  require(groups <= detail::kLargestOption, op, ": groups must be at most ", detail::kLargestOption, ", got ", groups);
 }
 
 void check_operands(const char* op, const Tensor& x, const Tensor& w) {
@@ -40,8 +46,6 @@ Tensor bias_gradient(const Tensor& dy, std::int64_t channels) {
   kernels::channel_sums({dy.size() / channels, channels}, dy.values().data(), gradient.mutable_values().data());
   return gradient;
 }
-
-std::vector<std::int64_t> pair(Size2 size) { return {size.h, size.w}; }
 
 ConvShape conv2d_shape(const Tensor& x, const Tensor& w, const Conv2dParams& p) {
   check_options("conv2d", p.stride, p.padding, p.dilation, p.groups);
@@ -121,19 +125,19 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
                         y.mutable_values().data());
 
   const auto attributes = [params] {
-    return Attributes{{"stride", pair(params.stride)},
-                      {"padding", pair(params.padding)},
-                      {"dilation", pair(params.dilation)},
+    return Attributes{{"stride", as_list(params.stride)},
+                      {"padding", as_list(params.padding)},
+                      {"dilation", as_list(params.dilation)},
                       {"groups", params.groups}};
   };
   return record("conv2d", y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
     std::vector<Tensor> grads(3);
     if (needs[1]) {
-      grads[1] = Tensor::empty(w.shape(), w.layout());
+      grads[1] = empty_like(w);
       kernels::conv_backward_weights(s, x.values().data(), dy.values().data(), grads[1].mutable_values().data());
     }
     if (needs[0]) {
-      grads[0] = Tensor::empty(x.shape(), x.layout());
+      grads[0] = empty_like(x);
       kernels::conv_backward_data(s, w.values().data(), dy.values().data(), grads[0].mutable_values().data());
     }
     if (needs[2]) grads[2] = bias_gradient(dy, s.co);
@@ -155,20 +159,20 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
   if (bias.defined()) kernels::add_channels({s.n * s.h * s.w, s.ci}, bias.values().data(), values);
 
   const auto attributes = [params] {
-    return Attributes{{"stride", pair(params.stride)},
-                      {"padding", pair(params.padding)},
-                      {"dilation", pair(params.dilation)},
-                      {"output_padding", pair(params.output_padding)},
+    return Attributes{{"stride", as_list(params.stride)},
+                      {"padding", as_list(params.padding)},
+                      {"dilation", as_list(params.dilation)},
+                      {"output_padding", as_list(params.output_padding)},
                       {"groups", params.groups}};
   };
   return record("conv_transpose2d", y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
     std::vector<Tensor> grads(3);
     if (needs[1]) {
-      grads[1] = Tensor::empty(w.shape(), w.layout());
+      grads[1] = empty_like(w);
       kernels::conv_backward_weights(s, dy.values().data(), x.values().data(), grads[1].mutable_values().data());
     }
     if (needs[0]) {
-      grads[0] = Tensor::empty(x.shape(), x.layout());
+      grads[0] = empty_like(x);
       kernels::conv_forward(s, dy.values().data(), w.values().data(), nullptr, grads[0].mutable_values().data());
     }
     if (needs[2]) grads[2] = bias_gradient(dy, s.ci);
@@ -194,7 +198,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   return record("linear", y, {x, w, bias}, nullptr, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
     std::vector<Tensor> grads(3);
     if (needs[0]) {
-      grads[0] = Tensor::empty(x.shape(), x.layout());
+      grads[0] = empty_like(x);
       kernels::linear_backward_data(s, w.values().data(), dy.values().data(), grads[0].mutable_values().data());
     }
     if (needs[1]) {

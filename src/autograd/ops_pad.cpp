@@ -47,6 +47,7 @@ std::vector<std::int64_t> sources(std::int64_t size, std::int64_t padding, Paddi
 void check_padding(const Tensor& x, Size2 padding, PaddingMode mode) {
   const std::int64_t h = x.dim(2), w = x.dim(3);
   require(padding.h >= 0 && padding.w >= 0, "pad2d: padding must be at least 0 (padding ", padding, ")");
+  detail::require_not_huge("pad2d", "padding", padding);
   if (mode == PaddingMode::kReflect)
     require(padding.h < h && padding.w < w, "pad2d: reflect padding must be smaller than the image (padding ", padding,
             ", x ", x.shape(), ")");

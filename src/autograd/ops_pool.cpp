@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling. Average and adaptive average pooling differ only in where their windows lie.
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "octet/autograd/op_checks.h"
@@ -37,6 +38,9 @@ Size2 pooled_sizes(const char* op, const Tensor& x, const Axis& rows, const Axis
       std::min(kernel.h, kernel.w) >= 1 && std::min(stride.h, stride.w) >= 1 && std::min(dilation.h, dilation.w) >= 1,
       op, ": kernel_size, stride and dilation must be at least 1 (kernel_size ", kernel, ", stride ", stride,
       ", dilation ", dilation, ")");
+  detail::require_not_huge(op, "kernel_size", kernel);
+  detail::require_not_huge(op, "stride", stride);
+  detail::require_not_huge(op, "dilation", dilation);
   require(std::min(padding.h, padding.w) >= 0 && padding.h <= kernel.h / 2 && padding.w <= kernel.w / 2, op,
           ": padding must be at least 0 and at most half the kernel_size (padding ", padding, ", kernel_size ", kernel,
           ")");
@@ -64,6 +68,8 @@ Tensor max_pool2d(const Tensor& x, const MaxPool2dParams& p) {
   const Axis rows{x.dim(2), p.kernel_size.h, stride.h, p.padding.h, p.dilation.h};
   const Axis columns{x.dim(3), p.kernel_size.w, stride.w, p.padding.w, p.dilation.w};
   const Size2 out = pooled_sizes("max_pool2d", x, rows, columns, p.ceil_mode);
+  require(p.kernel_size.h * p.kernel_size.w <= std::numeric_limits<std::int32_t>::max(),
+          "max_pool2d: kernel_size must hold less than 2^31 elements (kernel_size ", p.kernel_size, ")");
   require(!misses_the_image(rows, out.h) && !misses_the_image(columns, out.w),
           "max_pool2d: with this dilation a window sees padding only (x ", x.shape(), ", kernel_size ", p.kernel_size,
           ", padding ", p.padding, ", dilation ", p.dilation, ")");
@@ -145,6 +151,7 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Size2 output_size) {
   require_activation("adaptive_avg_pool2d", "x", x);
   require(output_size.h >= 1 && output_size.w >= 1, "adaptive_avg_pool2d: output_size must be at least 1 (output_size ",
           output_size, ")");
+  detail::require_not_huge("adaptive_avg_pool2d", "output_size", output_size);
   require(x.dim(2) >= 1 && x.dim(3) >= 1, "adaptive_avg_pool2d: the image must not be empty (x ", x.shape(), ")");
   return average("adaptive_avg_pool2d", x, adaptive_windows(x.dim(2), output_size.h),
                  adaptive_windows(x.dim(3), output_size.w), [=] {

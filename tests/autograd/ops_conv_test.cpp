@@ -206,6 +206,13 @@ TEST(Conv2d, RejectsOptionsOutOfRange) {
   EXPECT_EQ(message({.padding = {-1, 0}}), "conv2d: padding must not be negative, got -1x0");
   EXPECT_EQ(message({.dilation = 0}), "conv2d: dilation must be at least 1, got 0x0");
   EXPECT_EQ(message({.groups = 0}), "conv2d: groups must be at least 1, got 0");
+
+  constexpr std::int64_t kHuge = std::int64_t{1} << 62;  // sizes computed with it would overflow
+  const std::string suffix = " must be at most 16777216 (";
+  EXPECT_EQ(message({.stride = {1, kHuge}}), "conv2d: stride" + suffix + "stride 1x4611686018427387904)");
+  EXPECT_EQ(message({.padding = {16777217, 0}}), "conv2d: padding" + suffix + "padding 16777217x0)");
+  EXPECT_EQ(message({.dilation = {kHuge, 1}}), "conv2d: dilation" + suffix + "dilation 4611686018427387904x1)");
+  EXPECT_EQ(message({.groups = kHuge}), "conv2d: groups must be at most 16777216, got 4611686018427387904");
 }
 
 TEST(ConvTranspose2d, RejectsWhatDoesNotFit) {

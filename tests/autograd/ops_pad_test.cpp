@@ -87,6 +87,10 @@ TEST(Pad2d, RejectsMoreThanTheImageCanShow) {
             }),
             "pad2d: padding must be at least 0 (padding -1x0)");
   EXPECT_EQ(error_text([&] {
+              pad2d(x, {16777217, 0}, PaddingMode::kZeros);
+            }),
+            "pad2d: padding must be at most 16777216 (padding 16777217x0)");
+  EXPECT_EQ(error_text([&] {
               pad2d(Tensor::zeros({3, 3}), 1, PaddingMode::kZeros);
             }),
             "pad2d: x must be an activation [N, C, H, W] (x [3, 3])");

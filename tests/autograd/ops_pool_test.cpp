@@ -178,6 +178,12 @@ TEST(MaxPool2d, RejectsOptionsThatDoNotFit) {
   EXPECT_EQ(message(image, {.kernel_size = 2, .padding = 1, .dilation = 5}),
             "max_pool2d: with this dilation a window sees padding only (x [1, 1, 4, 4], kernel_size 2x2, padding 1x1, "
             "dilation 5x5)");
+  EXPECT_EQ(message(image, {.kernel_size = {2, 16777217}}),
+            "max_pool2d: kernel_size must be at most 16777216 (kernel_size 2x16777217)");
+  EXPECT_EQ(message(image, {.kernel_size = 2, .stride = Size2(1, 16777217)}),
+            "max_pool2d: stride must be at most 16777216 (stride 1x16777217)");
+  EXPECT_EQ(message(image, {.kernel_size = 65536, .stride = 1, .padding = 32768}),
+            "max_pool2d: kernel_size must hold less than 2^31 elements (kernel_size 65536x65536)");
 }
 
 // ---- average -------------------------------------------------------------------------------------------------------
@@ -310,6 +316,10 @@ TEST(AdaptiveAvgPool2d, RejectsEmptySizes) {
               adaptive_avg_pool2d(Tensor::zeros({1, 1, 0, 4}), 1);
             }),
             "adaptive_avg_pool2d: the image must not be empty (x [1, 1, 0, 4])");
+  EXPECT_EQ(error_text([] {
+              adaptive_avg_pool2d(Tensor::zeros({1, 1, 4, 4}), {1, std::int64_t{1} << 40});
+            }),
+            "adaptive_avg_pool2d: output_size must be at most 16777216 (output_size 1x1099511627776)");
   EXPECT_EQ(error_text([] { adaptive_avg_pool2d(Tensor(), 1); }), "adaptive_avg_pool2d: x must be defined");
 }
 
