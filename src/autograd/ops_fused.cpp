@@ -25,8 +25,7 @@ using kernels::Buffer;
 
 using NormPtr = std::shared_ptr<const BatchNormState>;
 
-// ---- backward of a combination
-// ---------------------------------------------------------------------------------------
+// ---- backward of a combination -------------------------------------------------------------------------------------
 
 // The inputs of a combination as the tape sees them: x, gamma, beta of each batch norm, x of each plain term.
 std::vector<Tensor> tape_inputs(const Pending& pending) {
@@ -259,7 +258,7 @@ Tensor add_scalar(const Tensor& x, const Tensor& value) {
 Tensor add(const Tensor& a, const Tensor& b) {
   require(a.defined() && b.defined(), "add: an operand is undefined");
   if (a.shape() != b.shape()) {
-    if (b.size() == 1) return add_scalar(a, b);
+    if (b.size() == 1 && (a.size() != 1 || a.rank() >= b.rank())) return add_scalar(a, b);
     if (a.size() == 1) return add_scalar(b, a);
   }
   require(a.shape() == b.shape() && a.layout() == b.layout(),

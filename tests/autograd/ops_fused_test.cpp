@@ -380,6 +380,12 @@ TEST(Add, TakesASingleElement) {
   }
 }
 
+TEST(Add, OfSingleElementsHasTheShapeOfHigherRank) {
+  const Tensor a = Tensor::scalar(1), b = Tensor::full({1, 1}, 2);
+  EXPECT_EQ(add(a, b).shape(), (Shape{1, 1}));
+  EXPECT_EQ(add(b, a).shape(), (Shape{1, 1}));
+}
+
 TEST(Add, RejectsShapesThatDiffer) {
   EXPECT_EQ(test::error_text([] {
               add(Tensor::zeros({2, 3}), Tensor::zeros({3, 2}));
