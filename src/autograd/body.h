@@ -5,7 +5,8 @@
 // computing it, and the first reader does all of it in one pass. relu(batch_norm(x) + z) thus reads x and z once and
 // writes once, and its backward masks, sums and applies in two. This is the whole of it: at most two terms and a ReLU,
 // no graph, no compiler. Nothing stays pending while a trace is taken. What a pending tensor reads are activations and
-// gradients, which nobody writes to once they are made; sums of other tensors (parameters, say) are computed at once.
+// gradients, which nobody writes to once they are made; a sum without a batch norm, which may be one of parameters, is
+// computed at once.
 #pragma once
 
 #include <functional>

@@ -13,7 +13,7 @@
 
 namespace octet {
 
-// ---- convolution and linear (ops_conv.cpp) -------------------------------------------------------------------------
+// ---- convolution, linear, padding (ops_conv.cpp, ops_pad.cpp) ------------------------------------------------------
 
 struct Conv2dParams {
   Size2 stride = 1, padding = 0, dilation = 1;
@@ -44,7 +44,7 @@ enum class PaddingMode { kZeros, kReflect, kReplicate, kCircular };
 /// Pads H and W of x [N, C, H, W]. kReflect needs padding < size, kCircular padding <= size.
 Tensor pad2d(const Tensor& x, Size2 padding, PaddingMode mode);
 
-// ---- normalisation (ops_norm.cpp) ----------------------------------------------------------------------------------
+// ---- normalisation (ops_fused.cpp) ---------------------------------------------------------------------------------
 
 struct BatchNormParams {
   float eps = 1e-5F;
@@ -58,7 +58,7 @@ struct BatchNormParams {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormParams& params);
 
-// ---- element-wise (ops_elementwise.cpp) ----------------------------------------------------------------------------
+// ---- element-wise (ops_elementwise.cpp; relu, add: ops_fused.cpp; dropout: ops_random.cpp) -------------------------
 
 Tensor relu(const Tensor& x);
 Tensor relu6(const Tensor& x);

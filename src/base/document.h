@@ -87,8 +87,7 @@ class Document {
   Document& add(std::string key, Document value);
 
   /// What `--set training.lr=0.1` does: sets a value below this map, or below null, which becomes a map; missing maps
-  /// on the way are made. `value` is read as YAML (0.1, true, text, [1, 2]). From then on the position of the value
-  /// says
+  /// on the way are made. `value` is read as YAML (0.1, true, text, [1, 2]); its position then says
   /// `--set training.lr`. Throws Error if the path leads through something that is not a map.
   void set(std::string_view path, std::string_view value);
 

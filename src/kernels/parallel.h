@@ -28,8 +28,8 @@ class TaskRef {
 };
 
 /// Runs task(0) .. task(count - 1), each exactly once, in any order and on any thread; returns when all are done.
-/// An exception of a task (memory may run out) is thrown again here, after the others. Nested calls run in the calling
-/// thread.
+/// An exception of a task (memory may run out) is thrown again here, once no task runs any more; tasks that had not
+/// begun may be left out. Nested calls run in the calling thread.
 void parallel_tasks(std::int64_t count, TaskRef task);
 
 /// A range [0, size) cut into equal chunks (the last may be shorter).
