@@ -17,9 +17,12 @@ octet::TrainedModel load(const std::filesystem::path& model, const std::filesyst
   if (!experiment.empty()) return octet::load_trained_model(model, octet::read_experiment(experiment, overrides));
   octet::TrainedModel loaded = octet::load_trained_model(model);
   if (overrides.empty()) return loaded;
-  octet::Document document = octet::to_document(loaded.experiment);
+  const octet::Document trained = octet::to_document(loaded.experiment);
+  octet::Document document = trained;
   for (const octet::Override& change : overrides) document.set(change.key, change.value);
   loaded.experiment = octet::parse_experiment(document, octet::model_names());
+  for (const std::string& line : octet::differences(trained, octet::to_document(loaded.experiment)))
+    octet::require(!line.starts_with("model."), "--set cannot change the network that was trained (", line, ")");
   return loaded;
 }
 

@@ -33,7 +33,7 @@ TrainedModel load_trained_model(const fs::path& weights, const Experiment& exper
                      .experiment = experiment,
                      .class_names = numbered_classes(experiment.model.options.num_classes),
                      .input_shape = {}};
-  load_weights(*model.module, weights);
+  load_weights(*model.module, weights_path(weights));
   model.module->eval();
   return model;
 }

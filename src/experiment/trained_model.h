@@ -24,7 +24,8 @@ struct TrainedModel {
 /// Reads a run directory or the weights.safetensors of one, which says itself what it is for. Throws Error if the run
 /// is not complete or the file is of other origin.
 TrainedModel load_trained_model(const std::filesystem::path& path);
-/// Reads weights of any origin into the experiment's network. Throws Error if names or shapes do not fit.
+/// Reads weights of any origin, or those of a run directory, into the experiment's network. Throws Error if names or
+/// shapes do not fit.
 TrainedModel load_trained_model(const std::filesystem::path& weights, const Experiment& experiment);
 
 /// On the test data of model.experiment, with the mean loss without label smoothing.

@@ -164,6 +164,10 @@ TEST_F(OctetCommand, TrainsEvaluatesAndPredicts) {
   const Result evaluated = run({"eval", "runs/synthetic_smoke"});
   EXPECT_EQ(evaluated.code, 0);
   EXPECT_THAT(evaluated.output, StartsWith("16 test images: accuracy "));
+  const Result other = run({"eval", "runs/synthetic_smoke", "--set", "model.zero_init_residual=true"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_EQ(other.output,
+            "octet: --set cannot change the network that was trained (model.zero_init_residual: false and true)\n");
 
   const Result refused = run({"predict", "runs/synthetic_smoke", OCTET_TEST_DATA "/images/rgb.png"});
   EXPECT_EQ(refused.code, 1);

@@ -37,6 +37,8 @@ TEST_F(TrainedModelTest, HasTheAccuracyOfTheRun) {
     EXPECT_EQ(evaluation.loss, result_.epochs.back().test_loss);
     EXPECT_EQ(evaluation.images, 12);
   }
+  const TrainedModel with_experiment = load_trained_model(directory_.root, tiny_experiment());
+  EXPECT_EQ(evaluate(with_experiment, quiet).loss, result_.epochs.back().test_loss);
 }
 
 TEST_F(TrainedModelTest, PredictsAllClassesTheMostLikelyFirst) {
