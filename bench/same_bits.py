@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from train import PINNED, Server
@@ -25,45 +26,36 @@ STOPPED = 130  # exit code of `octet train` after Ctrl-C
 STEPS_PER_TURN = 5
 
 
-def train(octet, steps, directory, threads, *options, stop_after=None):
-    """Runs `octet train`; after `stop_after` seconds sends it what Ctrl-C does. Returns its exit code."""
-    command = [octet, "train", EXPERIMENT, "--set", f"max_steps={steps}", "--run-dir", directory, "--threads",
-               str(threads), *options]
+def train(octet, steps, directory, threads, *options, stop_at=None):
+    """Runs `octet train`; once its log has `stop_at` steps, sends it what Ctrl-C does."""
+    command = [octet, "train", EXPERIMENT, "--set", f"max_steps={steps}", "--set", "log_every=1", "--run-dir", directory,
+               "--threads", threads, *options]
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL)
-    try:
-        process.wait(stop_after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-    if process.returncode not in (0, STOPPED):
-        sys.exit(f"octet train ended with status {process.returncode}")
-    return process.returncode
-
-
-def manifest(directory):
-    return json.loads((directory / "manifest.json").read_text())
+    log = directory / "log.jsonl"
+    while stop_at and process.poll() is None:
+        if log.exists() and log.read_text().count("\n") >= stop_at:
+            process.send_signal(signal.SIGINT)
+            break
+        time.sleep(0.02)
+    expected = STOPPED if stop_at else 0
+    if process.wait() != expected:
+        sys.exit(f"octet train ended with status {process.returncode}, not {expected}")
+    return json.loads((directory / "manifest.json").read_text())["result"]
 
 
 def hashes(octet, steps, runs):
     """Hash of the weights by name of the run."""
-    found, seconds = {}, 0.0
-    for threads in THREADS:
-        directory = runs / f"threads-{threads}"
-        train(octet, steps, directory, threads)
-        result = manifest(directory)
-        seconds = result["durations"]["train_seconds"]
-        found[f"{threads} threads"] = result["result"]["weights_sha256"]
-        print(f"  {f'{threads} threads':30} {found[f'{threads} threads']}", flush=True)
+    found = {}
 
-    # The time until the middle is a guess: how fast the machine is changes. Too late, and the run is complete.
-    directory, wait = runs / "stopped", 1.0 + seconds / 2
-    while train(octet, steps, directory, THREADS[-1], stop_after=wait) != STOPPED:
-        directory, wait = runs / f"stopped-{wait:.3f}", wait / 2
-    at = manifest(directory)["result"]["steps"]
-    train(octet, steps, directory, 2, "--resume")
-    name = f"stopped after {at}, resumed"
-    found[name] = manifest(directory)["result"]["weights_sha256"]
-    print(f"  {name:30} {found[name]}", flush=True)
+    def show(name, result):
+        found[name] = result["weights_sha256"]
+        print(f"  {name:28} {found[name]}", flush=True)
+
+    for threads in THREADS:
+        show(f"{threads} threads", train(octet, steps, runs / f"threads-{threads}", threads))
+    stopped = train(octet, steps, runs / "stopped", 1, stop_at=steps // 2)
+    resumed = train(octet, steps, runs / "stopped", 2, "--resume")
+    show(f"stopped after {stopped['steps']}, resumed", resumed)
     return found
 
 

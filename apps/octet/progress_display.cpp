@@ -13,7 +13,8 @@ namespace {
 constexpr int kBarWidth = 24;
 constexpr auto kBarInterval = std::chrono::milliseconds(200);
 constexpr auto kLineInterval = std::chrono::seconds(20);
-constexpr double kSmoothing = 0.05;  // of a new step in the mean speed
+constexpr double kSmoothing = 0.05;  // weight of a new step in the speed
+constexpr int kFirstSteps = 2;
 
 std::string with_thousands(std::int64_t value) {
   std::string digits = std::to_string(value);
@@ -50,15 +51,16 @@ void ProgressDisplay::started(const octet::RunStart& start) {
 
 void ProgressDisplay::stepped(const octet::StepReport& step) {
   epoch_ = step.epoch;
-  const double speed = static_cast<double>(step.images) / step.seconds;
-  const bool first = seconds_per_step_ == 0;
-  images_per_second_ += (speed - images_per_second_) * (first ? 1.0 : kSmoothing);
-  seconds_per_step_ += (step.seconds - seconds_per_step_) * (first ? 1.0 : kSmoothing);
+  // The first steps, which prepare kernels and memory, are left out; then comes the mean, then a moving one.
+  const double weight = std::max(kSmoothing, 1.0 / static_cast<double>(std::max(++steps_seen_ - kFirstSteps, 1)));
+  seconds_per_step_ += (step.seconds - seconds_per_step_) * weight;
+  images_per_step_ += (static_cast<double>(step.images) - images_per_step_) * weight;
   if (!is_due()) return;
   const double left = static_cast<double>(run_.total_steps - step.step) * seconds_per_step_ +
                       static_cast<double>(run_.epochs - step.epoch + 1) * test_seconds_;
   show(static_cast<double>(step.step_in_epoch) / static_cast<double>(run_.steps_per_epoch),
-       fmt::format("{:.0f} img/s  loss {:.4f}  {} left", images_per_second_, step.loss, clock_text(left)));
+       fmt::format("{:.0f} img/s  loss {:.4f}  {} left", images_per_step_ / seconds_per_step_, step.loss,
+                   clock_text(left)));
 }
 
 void ProgressDisplay::evaluating(const octet::EvaluationReport& evaluation) {

@@ -30,9 +30,9 @@ class ProgressDisplay final : public octet::Observer {
   octet::RunStart run_{};
   Clock::time_point last_shown_;
   std::int64_t epoch_ = 1;
-  double images_per_second_ = 0;  ///< smoothed
-  double seconds_per_step_ = 0;   ///< likewise
-  double test_seconds_ = 0;       ///< of the last evaluation
+  int steps_seen_ = 0;
+  double seconds_per_step_ = 0, images_per_step_ = 0;  ///< smoothed
+  double test_seconds_ = 0;                            ///< of the last evaluation
 };
 
 /// "0:07", "12:34", "1:02:03".
