@@ -4,10 +4,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "octet/autograd/ops.h"
-#include "octet/base/rng.h"
-#include "octet/nn/layers.h"
-#include "octet/nn/optim.h"
+#include "octet/octet.h"
 
 int main() {
   octet::Rng rng(1);
