@@ -33,11 +33,11 @@ inline void require_not_huge(const char* op, const char* name, const Size2& opti
 }
 
 /// A tensor's shape and layout without its values: what a backward function keeps when it does not read them.
-struct Place {
+struct ShapeAndLayout {
   Shape shape;
   Layout layout;
 
-  explicit Place(const Tensor& x) : shape(x.shape()), layout(x.layout()) {}
+  explicit ShapeAndLayout(const Tensor& x) : shape(x.shape()), layout(x.layout()) {}
   Tensor empty() const { return Tensor::empty(shape, layout); }
 };
 

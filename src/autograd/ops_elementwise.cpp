@@ -12,7 +12,7 @@ namespace octet {
 namespace {
 
 using detail::empty_like;
-using detail::Place;
+using detail::ShapeAndLayout;
 
 // What the backward kernel reads. The output costs nothing: the next op keeps it, too.
 enum class Kept { kInput, kOutput };
@@ -45,7 +45,7 @@ const Tensor& wider(const char* op, const Tensor& a, const Tensor& b) {
 }
 
 // A one-element gradient.
-Tensor filled(const Place& place, double value) {
+Tensor filled(const ShapeAndLayout& place, double value) {
   Tensor t = place.empty();
   t.mutable_values()[0] = static_cast<float>(value);
   return t;
@@ -96,25 +96,26 @@ Tensor sub(const Tensor& a, const Tensor& b) {
   else
     kernels::scale_and_shift(n, -1.0F, a.item(), b.values().data(), to);
 
-  return record("sub", y, {a, b}, {}, [a = Place(a), b = Place(b)](const Tensor& dy, const NeedsGrad& needs) {
-    const std::int64_t size = dy.size();
-    const float* const from = dy.values().data();
-    std::vector<Tensor> grads(2);
-    if (needs[0]) grads[0] = a.shape == dy.shape() ? dy : filled(a, kernels::sum(size, from));
-    if (needs[1] && b.shape == dy.shape()) {
-      grads[1] = b.empty();
-      kernels::scale(size, -1.0F, from, grads[1].mutable_values().data());
-    } else if (needs[1]) {
-      grads[1] = filled(b, -kernels::sum(size, from));
-    }
-    return grads;
-  });
+  return record("sub", y, {a, b}, {},
+                [a = ShapeAndLayout(a), b = ShapeAndLayout(b)](const Tensor& dy, const NeedsGrad& needs) {
+                  const std::int64_t size = dy.size();
+                  const float* const from = dy.values().data();
+                  std::vector<Tensor> grads(2);
+                  if (needs[0]) grads[0] = a.shape == dy.shape() ? dy : filled(a, kernels::sum(size, from));
+                  if (needs[1] && b.shape == dy.shape()) {
+                    grads[1] = b.empty();
+                    kernels::scale(size, -1.0F, from, grads[1].mutable_values().data());
+                  } else if (needs[1]) {
+                    grads[1] = filled(b, -kernels::sum(size, from));
+                  }
+                  return grads;
+                });
 }
 
 namespace {
 
 // d(a * b)/d(a) for the operand at `a`: dy * b, summed if a has one element and the result more.
-Tensor factor_gradient(const Place& a, const Tensor& b, const Tensor& dy) {
+Tensor factor_gradient(const ShapeAndLayout& a, const Tensor& b, const Tensor& dy) {
   const std::int64_t n = dy.size();
   if (b.size() == 1 && n == element_count(a.shape)) {
     Tensor da = a.empty();
@@ -141,13 +142,14 @@ Tensor mul(const Tensor& a, const Tensor& b) {
     kernels::scale(n, a.item(), b.values().data(), to);
 
   const Tensor a_read = b.requires_grad() ? a : Tensor(), b_read = a.requires_grad() ? b : Tensor();
-  return record("mul", y, {a, b}, {},
-                [a_read, b_read, a = Place(a), b = Place(b)](const Tensor& dy, const NeedsGrad& needs) {
-                  std::vector<Tensor> grads(2);
-                  if (needs[0]) grads[0] = factor_gradient(a, b_read, dy);
-                  if (needs[1]) grads[1] = factor_gradient(b, a_read, dy);
-                  return grads;
-                });
+  return record(
+      "mul", y, {a, b}, {},
+      [a_read, b_read, a = ShapeAndLayout(a), b = ShapeAndLayout(b)](const Tensor& dy, const NeedsGrad& needs) {
+        std::vector<Tensor> grads(2);
+        if (needs[0]) grads[0] = factor_gradient(a, b_read, dy);
+        if (needs[1]) grads[1] = factor_gradient(b, a_read, dy);
+        return grads;
+      });
 }
 
 }  // namespace octet

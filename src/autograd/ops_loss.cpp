@@ -13,8 +13,8 @@ namespace octet {
 namespace {
 
 using detail::empty_like;
-using detail::Place;
 using detail::require_defined;
+using detail::ShapeAndLayout;
 
 // How the values along `dim` lie: dim 0 or 1 of a matrix, or the channels of an activation.
 kernels::SoftmaxShape softmax_shape(const char* op, const Tensor& x, std::int64_t dim) {
@@ -47,7 +47,7 @@ Tensor along_rows(const char* op, const Tensor& x, std::int64_t dim, SoftmaxForw
       });
 }
 
-Tensor filled(const Place& place, double value) {
+Tensor filled(const ShapeAndLayout& place, double value) {
   Tensor t = place.empty();
   std::ranges::fill(t.mutable_values(), static_cast<float>(value));
   return t;
@@ -120,7 +120,7 @@ Tensor mean(const Tensor& x) {
   require(x.size() > 0, "mean: x must not be empty (x ", x.shape(), ")");
   const double n = static_cast<double>(x.size());
   return record("mean", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()) / n)), {x}, {},
-                [from = Place(x), n](const Tensor& dy, const NeedsGrad&) {
+                [from = ShapeAndLayout(x), n](const Tensor& dy, const NeedsGrad&) {
                   return std::vector<Tensor>{filled(from, static_cast<double>(dy.item()) / n)};
                 });
 }
@@ -128,7 +128,7 @@ Tensor mean(const Tensor& x) {
 Tensor sum(const Tensor& x) {
   require_defined("sum", "x", x);
   return record("sum", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()))), {x}, {},
-                [from = Place(x)](const Tensor& dy, const NeedsGrad&) {
+                [from = ShapeAndLayout(x)](const Tensor& dy, const NeedsGrad&) {
                   return std::vector<Tensor>{filled(from, static_cast<double>(dy.item()))};
                 });
 }

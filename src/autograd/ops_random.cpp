@@ -36,7 +36,7 @@ Tensor dropout(const Tensor& x, float p, Rng& rng) {
       [=] {
         return Attributes{{"p", static_cast<double>(p)}};
       },
-      [keep, factor, from = detail::Place(x)](const Tensor& dy, const NeedsGrad&) {
+      [keep, factor, from = detail::ShapeAndLayout(x)](const Tensor& dy, const NeedsGrad&) {
         Tensor dx = from.empty();
         kernels::dropout_apply(dy.size(), static_cast<const std::uint8_t*>(keep->data()), factor, dy.values().data(),
                                dx.mutable_values().data());

@@ -10,7 +10,7 @@
 namespace octet {
 namespace {
 
-using detail::Place;
+using detail::ShapeAndLayout;
 
 // dim counted from the front; negative ones count from the end.
 std::int64_t from_front(const char* op, const char* name, std::int64_t dim, const Shape& shape) {
@@ -69,7 +69,7 @@ Tensor cat(std::span<const Tensor> parts, std::int64_t dim) {
   const Layout layout = parts[0].layout();
   Tensor y = Tensor::empty(joined_shape(parts, dim), layout);
   const std::int64_t pitch = piece(y.shape(), layout, dim), rows = pitch == 0 ? 0 : y.size() / pitch;
-  std::vector<Place> places;
+  std::vector<ShapeAndLayout> places;
   std::vector<Slot> slots;
   std::int64_t offset = 0;
   for (const Tensor& part : parts) {
@@ -136,7 +136,7 @@ Tensor rearranged(const Tensor& x, const Shape& shape, Layout layout) {
 Tensor reshaped(const char* op, const Tensor& x, const Shape& shape, const DescribeOp& attributes) {
   const Layout layout = shape.size() == 4 ? Layout::kChannelsLast : Layout::kRowMajor;
   return record(op, rearranged(x, shape, layout), {x}, attributes,
-                [from = Place(x)](const Tensor& dy, const NeedsGrad&) {
+                [from = ShapeAndLayout(x)](const Tensor& dy, const NeedsGrad&) {
                   return std::vector<Tensor>{rearranged(dy, from.shape, from.layout)};
                 });
 }
