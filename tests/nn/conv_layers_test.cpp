@@ -58,7 +58,9 @@ TEST(Conv2d, ComputesWhatPyTorchDoesInEveryPaddingMode) {
                                                     {"reflect", PaddingMode::kReflect},
                                                     {"replicate", PaddingMode::kReplicate},
                                                     {"circular", PaddingMode::kCircular}};
-  for (const nlohmann::json& golden : test::load_golden("pytorch_ops.json")["conv2d"]) {
+  const nlohmann::json cases = test::load_golden("pytorch_ops.json")["conv2d"];
+  EXPECT_FALSE(cases.empty());
+  for (const nlohmann::json& golden : cases) {
     Rng rng(1);
     Conv2d conv({.in_channels = 2,
                  .out_channels = 3,
@@ -157,7 +159,9 @@ TEST(ConvTranspose2d, HasPyTorchsShapesAndInitialRange) {
 }
 
 TEST(ConvTranspose2d, ComputesWhatPyTorchDoes) {
-  for (const nlohmann::json& golden : test::load_golden("pytorch_ops.json")["conv_transpose2d"]) {
+  const nlohmann::json cases = test::load_golden("pytorch_ops.json")["conv_transpose2d"];
+  EXPECT_FALSE(cases.empty());
+  for (const nlohmann::json& golden : cases) {
     const Shape w = golden["weight"]["shape"].get<Shape>(), x = golden["x"]["shape"].get<Shape>();
     const auto size = [&](const char* key) { return golden[key].get<std::int64_t>(); };
     const auto values = [&](const char* key) { return golden[key]["values"].get<std::vector<float>>(); };

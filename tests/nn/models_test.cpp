@@ -12,34 +12,23 @@
 namespace octet {
 namespace {
 
-// The numbers of torchvision and, for the CIFAR family with projection shortcuts, of the paper's networks.
-TEST(Models, HaveTheParameterCountsOfTheirArchitectures) {
-  const std::map<std::string, std::int64_t> imagenet = {{"resnet18", 11689512}, {"resnet34", 21797672}};
-  for (const auto& [name, count] : imagenet) {
-    Rng rng(1);
-    EXPECT_EQ(make_model(name, {.num_classes = 1000}, rng)->parameter_count(), count) << name;
-  }
-  const std::map<std::string, std::int64_t> cifar = {
-      {"resnet20", 272474}, {"resnet32", 466906}, {"resnet44", 661338}, {"resnet56", 855770}};
-  for (const auto& [name, count] : cifar) {
-    Rng rng(1);
-    EXPECT_EQ(make_model(name, {}, rng)->parameter_count(), count) << name;
-  }
-}
-
-TEST(Models, BottleneckNetworksHaveTheParameterCountOfTorchvision) {
-  Rng rng(1);
-  EXPECT_EQ(make_model("resnet50", {.num_classes = 1000}, rng)->parameter_count(), 25557032);
-}
-
-TEST(Models, EveryNameMakesAModelOfThatDepth) {
+// The counts of torchvision and, for the CIFAR family, of the paper's networks with projection shortcuts. The depth of
+// a name counts convolutions and linear layers, without the projections.
+TEST(Models, HaveTheDepthOfTheirNameAndTheParameterCountOfTheirArchitecture) {
+  const std::map<std::string, std::int64_t> counts = {
+      {"resnet8", 78042},      {"resnet20", 272474},   {"resnet32", 466906},   {"resnet44", 661338},
+      {"resnet56", 855770},    {"resnet18", 11689512}, {"resnet34", 21797672}, {"resnet50", 25557032},
+      {"resnet101", 44549160}, {"resnet152", 60192808}};
+  EXPECT_EQ(model_names().size(), counts.size());
   for (const std::string& name : model_names()) {
     Rng rng(1);
-    std::int64_t weighted = 0;  // convolutions and linear layers, without the projections of shortcuts
-    for (const auto& [parameter, tensor] :
-         make_model(name, {.in_channels = 1, .num_classes = 2}, rng)->named_parameters())
-      weighted += tensor.rank() >= 2 && parameter.find("downsample") == std::string::npos;
-    EXPECT_EQ(text("resnet", weighted), name);
+    const bool cifar = counts.at(name) < 1'000'000;
+    const auto model = make_model(name, {.num_classes = cifar ? 10 : 1000}, rng);
+    EXPECT_EQ(model->parameter_count(), counts.at(name)) << name;
+    std::int64_t depth = 0;
+    for (const auto& [parameter, tensor] : model->named_parameters())
+      depth += tensor.rank() >= 2 && parameter.find("downsample") == std::string::npos;
+    EXPECT_EQ(text("resnet", depth), name);
   }
 }
 

@@ -15,7 +15,9 @@ using test::error_text;
 
 TEST(Schedule, CosineAndOneCycleAreThoseOfPyTorch) {
   int compared = 0;
-  for (const nlohmann::json& golden : test::load_golden("pytorch_ops.json")["schedules"]) {
+  const nlohmann::json cases = test::load_golden("pytorch_ops.json")["schedules"];
+  EXPECT_FALSE(cases.empty());
+  for (const nlohmann::json& golden : cases) {
     const bool one_cycle = golden["schedule"] == "OneCycleLR";
     if (one_cycle && golden["anneal_strategy"] != "cos") continue;
     const Schedule schedule =
