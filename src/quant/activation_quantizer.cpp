@@ -18,7 +18,7 @@ ActivationQuantizer::ActivationQuantizer(const char* layer, const RetrainDataCon
   const float nan = std::numeric_limits<float>::quiet_NaN();
   initialised_ = config.clip_max.has_value();
   state_.clip_max = Tensor::scalar(config.clip_max.value_or(1.0F));
-  state_.clip_min = Tensor::scalar(config.clip_min.value_or(-1.0F));
+  state_.clip_min = Tensor::scalar(config.clip_min.value_or(kDefaultClipMin));
   // Configured clips are the first ones to fall back to.
   state_.clip_max_pre = Tensor::scalar(initialised_ ? state_.clip_max.item() : nan);
   state_.clip_min_pre = Tensor::scalar(initialised_ ? state_.clip_min.item() : nan);

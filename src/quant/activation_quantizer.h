@@ -3,17 +3,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "octet/autograd/tensor.h"
 #include "octet/quant/ifmr.h"
 #include "octet/quant/retrain_config.h"
+#include "octet/quant/state_use.h"
 #include "octet/quant/ulq_activation.h"
 
 namespace octet {
-
-/// Whether a forward may write to state: kUpdate in training, kKeep in evaluation and while a trace is taken.
-enum class StateUse { kUpdate, kKeep };
 
 /// Handles to the tensors that hold the state; whoever owns the quantizer registers them.
 struct ActivationState {

@@ -8,14 +8,11 @@
 #include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
-#include "octet/quant/scale_offset.h"
 
 namespace octet {
 namespace {
 
 using Kind = Document::Kind;
-
-constexpr float kDefaultClipMin = -1.0F;
 
 [[noreturn]] void fail_value(const std::string& key, const Document& value, std::string_view rule) {
   fail(value.position().prefix(), key, ": must be ", rule, ", got ", value.describe());

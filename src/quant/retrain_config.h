@@ -15,6 +15,8 @@ constexpr int bits_of(DstType type) { return static_cast<int>(type); }
 /// kArqRetrain: the scale follows from the largest weight. kUlqRetrain: the scale starts there and is learned.
 enum class WeightsRetrainAlgo { kArqRetrain, kUlqRetrain };
 
+inline constexpr float kDefaultClipMin = -1.0F;
+
 /// Activations: learned clips (ULQ). Without clip_max both clips are found in the first batch_num forwards (IFMR), and
 /// clip_min is not used; a given clip is only where learning starts.
 struct RetrainDataConfig {
@@ -22,7 +24,7 @@ struct RetrainDataConfig {
   std::int64_t batch_num = 1;         ///< > 0
   bool fixed_min = false;             ///< clip_min is 0 and not learned: for inputs that come from a ReLU
   std::optional<float> clip_max{};    ///< > 0
-  std::optional<float> clip_min{};    ///< < 0, default -1
+  std::optional<float> clip_min{};    ///< < 0, default kDefaultClipMin
   bool asymmetric = true;             ///< false: the offset is 0
 };
 

@@ -8,8 +8,9 @@
 
 #include "octet/autograd/tensor.h"
 #include "octet/kernels/fake_quant.h"
-#include "octet/quant/activation_quantizer.h"
 #include "octet/quant/retrain_config.h"
+#include "octet/quant/scale_offset.h"
+#include "octet/quant/state_use.h"
 
 namespace octet {
 
