@@ -3,6 +3,8 @@
 // apply(x, weight).
 #include "octet/quant/qat_layers.h"
 
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "octet/autograd/trace.h"
@@ -13,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kBatchesCounted = 100;  // cur_batch stops here
 
+// The float layer's name and kSuffix.
 template <typename Layer>
 constexpr const char* kName = nullptr;
 template <>
@@ -21,6 +24,7 @@ template <>
 constexpr const char* kName<ConvTranspose2d> = "ConvTranspose2dQAT";
 template <>
 constexpr const char* kName<Linear> = "LinearQAT";
+constexpr std::string_view kSuffix = "QAT";
 
 ChannelView output_channels(const Conv2d& layer) {
   const Tensor& w = layer.weight();
@@ -96,7 +100,10 @@ void Qat<Layer>::register_state() {
   add_buffer("acts_scale", acts.scale);
   add_buffer("acts_offset_deploy", acts.offset);
   const Tensor& scales = wts_.stored_scales();
-  wts_.learns() ? add_parameter("wts_scales", scales) : add_buffer("wts_scales", scales);
+  if (wts_.learns())
+    add_parameter("wts_scales", scales);
+  else
+    add_buffer("wts_scales", scales);
   add_buffer("wts_offsets", wts_.stored_offsets());
   add_buffer("wts_offsets_deploy", Tensor::zeros(scales.shape()));
 }
@@ -104,9 +111,8 @@ void Qat<Layer>::register_state() {
 template <typename Layer>
 std::unique_ptr<Qat<Layer>> Qat<Layer>::from_float(const Module& module, const RetrainConfig& config) {
   const auto* const layer = dynamic_cast<const Layer*>(&module);
-  // kName is the float layer's name and "QAT".
-  require(layer, kName<Layer>, ": from_float: needs a ",
-          std::string_view(kName<Layer>).substr(0, std::string_view(kName<Layer>).size() - 3), ", got a ",
+  const std::string_view name = kName<Layer>;
+  require(layer, name, ": from_float: needs a ", name.substr(0, name.size() - kSuffix.size()), ", got a ",
           module.type_name());
   std::unique_ptr<Qat> qat(new Qat(*layer, config));
   qat->train(module.training());
