@@ -11,33 +11,46 @@ namespace {
 OCTET_CLONES void moments_chunk(const float* x, std::int64_t size, std::int64_t period, const float* pivot, float* sum,
                                 float* square) {
   for (std::int64_t lane = 0; lane < period; lane += kGroup) {
-    Lanes s[4] = {}, q[4] = {}, p[4];
+    Lanes sums[4] = {}, squares[4] = {}, p[4];
     for (int v = 0; v < 4; ++v) load(p[v], pivot + lane + v * kLanes);
-    for (std::int64_t i = lane; i < size; i += period)
-      for (int v = 0; v < 4; ++v) {
-        Lanes value;
-        load(value, x + i + v * kLanes);
-        value -= p[v];
-        s[v] += value;
-        q[v] += value * value;
-      }
+    for_runs(
+        lane, size, period, [&](std::int64_t begin, std::int64_t end) __attribute__((always_inline)) {
+          Lanes s[4] = {}, q[4] = {};
+          for (std::int64_t i = begin; i < end; i += period)
+            for (int v = 0; v < 4; ++v) {
+              Lanes value;
+              load(value, x + i + v * kLanes);
+              value -= p[v];
+              s[v] += value;
+              q[v] += value * value;
+            }
+          for (int v = 0; v < 4; ++v) {
+            sums[v] += s[v];
+            squares[v] += q[v];
+          }
+        });
     for (int v = 0; v < 4; ++v) {
-      store(sum + lane + v * kLanes, s[v]);
-      store(square + lane + v * kLanes, q[v]);
+      store(sum + lane + v * kLanes, sums[v]);
+      store(square + lane + v * kLanes, squares[v]);
     }
   }
 }
 
 OCTET_CLONES void sums_chunk(const float* x, std::int64_t size, std::int64_t period, float* sum) {
   for (std::int64_t lane = 0; lane < period; lane += kGroup) {
-    Lanes s[4] = {};
-    for (std::int64_t i = lane; i < size; i += period)
-      for (int v = 0; v < 4; ++v) {
-        Lanes value;
-        load(value, x + i + v * kLanes);
-        s[v] += value;
-      }
-    for (int v = 0; v < 4; ++v) store(sum + lane + v * kLanes, s[v]);
+    Lanes sums[4] = {};
+    for_runs(
+        lane, size, period, [&](std::int64_t begin, std::int64_t end) __attribute__((always_inline)) {
+          Lanes s[4] = {};
+          for (std::int64_t i = begin; i < end; i += period)
+            for (int v = 0; v < 4; ++v) {
+              Lanes value;
+              load(value, x + i + v * kLanes);
+              s[v] += value;
+            }
+          for (int v = 0; v < 4; ++v) sums[v] += s[v];
+        });
+    for (int v = 0; v < 4; ++v) store(sum + lane + v * kLanes, sums[v]);
   }
 }
 

@@ -115,30 +115,39 @@ template <bool kTwo, Mask kMask, bool kNormalised>
 [[gnu::always_inline]] inline void sums_loop(const Upstream& u, const SumOutputs& out, std::int64_t size,
                                              std::int64_t period) {
   for (std::int64_t group = 0; group < period; group += kGroup) {
-    Lanes s[4] = {}, s0[4] = {}, s1[4] = {};
-    for (std::int64_t i = group; i < size; i += period)
-      for (int v = 0; v < 4; ++v) {
-        const std::int64_t at = i + v * kLanes, lane = group + v * kLanes;
-        Lanes d, x, mean;
-        masked<kTwo, kMask, kNormalised>(u, at, lane, d);
-        if (out.d) store(out.d + at, d);
-        s[v] += d;
-        if (out.x[0]) {
-          load(x, out.x[0] + at);
-          load(mean, out.mean[0] + lane);
-          s0[v] += d * (x - mean);
-        }
-        if (out.x[1]) {
-          load(x, out.x[1] + at);
-          load(mean, out.mean[1] + lane);
-          s1[v] += d * (x - mean);
-        }
-      }
+    Lanes sums[4] = {}, sums0[4] = {}, sums1[4] = {};
+    for_runs(
+        group, size, period, [&](std::int64_t begin, std::int64_t end) __attribute__((always_inline)) {
+          Lanes s[4] = {}, s0[4] = {}, s1[4] = {};
+          for (std::int64_t i = begin; i < end; i += period)
+            for (int v = 0; v < 4; ++v) {
+              const std::int64_t at = i + v * kLanes, lane = group + v * kLanes;
+              Lanes d, x, mean;
+              masked<kTwo, kMask, kNormalised>(u, at, lane, d);
+              if (out.d) store(out.d + at, d);
+              s[v] += d;
+              if (out.x[0]) {
+                load(x, out.x[0] + at);
+                load(mean, out.mean[0] + lane);
+                s0[v] += d * (x - mean);
+              }
+              if (out.x[1]) {
+                load(x, out.x[1] + at);
+                load(mean, out.mean[1] + lane);
+                s1[v] += d * (x - mean);
+              }
+            }
+          for (int v = 0; v < 4; ++v) {
+            sums[v] += s[v];
+            sums0[v] += s0[v];
+            sums1[v] += s1[v];
+          }
+        });
     for (int v = 0; v < 4; ++v) {
       const std::int64_t lane = group + v * kLanes;
-      store(out.sum_d + lane, s[v]);
-      if (out.x[0]) store(out.sum_dx[0] + lane, s0[v]);
-      if (out.x[1]) store(out.sum_dx[1] + lane, s1[v]);
+      store(out.sum_d + lane, sums[v]);
+      if (out.x[0]) store(out.sum_dx[0] + lane, sums0[v]);
+      if (out.x[1]) store(out.sum_dx[1] + lane, sums1[v]);
     }
   }
 }

@@ -21,6 +21,16 @@ namespace octet::kernels {
 inline constexpr std::int64_t kGroup = 4 * kLanes;  // values handled together: four vectors hide the latency of a sum
 inline constexpr std::int64_t kPeriodsChunk = std::int64_t{1} << 15;  // values per chunk: 128 KiB of each stream
 
+// Calls run(begin, end) for at most kRun periods of a chunk at a time, from `first` on. A sum in float that takes up
+// thousands of values one by one loses digits; a sum of short sums does not.
+inline constexpr std::int64_t kRun = 32;
+template <typename Run>
+[[gnu::always_inline]] inline void for_runs(std::int64_t first, std::int64_t size, std::int64_t period,
+                                            const Run& run) {
+  for (std::int64_t begin = first; begin < size; begin += kRun * period)
+    run(begin, std::min(begin + kRun * period, size));
+}
+
 // The stream and its cut into chunks of whole periods.
 struct Periods {
   std::int64_t period, size, full;  // values in a period, in the stream, in whole periods
