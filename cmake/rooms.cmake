@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # One static library per room of docs/design.md, so that a link error shows an include that points up. What a room links
 # (LINKS) is also what it may include: tests/layering.cmake reads it back from the property OCTET_ROOMS.
-
-# "octet/nn/module.h" is src/nn/module.h: the prefix is a link, so that the sources need no extra folder.
-file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include)
-file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/include/octet SYMBOLIC)
+#
+# "octet/nn/module.h" is src/nn/module.h, because include/octet is a link to src. It lies in the sources and not in the
+# build tree: all builds then compile the same text with the same paths, and ccache knows it again.
 
 # octet_room(NAME LINKS ...): octet_NAME from src/NAME/*.cpp. A header whose opening comment says "Private to" the room
 # stays there: it is not installed, and no other room may include it.
@@ -17,7 +16,7 @@ function(octet_room NAME)
   add_library(octet_${NAME} STATIC ${sources})
   target_compile_features(octet_${NAME} PUBLIC cxx_std_20)
   set_target_properties(octet_${NAME} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON EXPORT_NAME ${NAME})
-  target_include_directories(octet_${NAME} PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+  target_include_directories(octet_${NAME} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                                   $<INSTALL_INTERFACE:include>)
   target_link_libraries(octet_${NAME} ${ARG_LINKS})
   octet_compile_options(octet_${NAME})
