@@ -61,26 +61,6 @@ const ConvPrimitive& cached_conv(ConvDirection direction, ConvShape s, std::int6
   return cache.emplace(hash, Entry{direction, bias, threads, s, make_conv(direction, s, bias)})->second.conv;
 }
 
-memory wrap(const memory::desc& desc, const void* data) {
-  return memory(desc, onednn_engine(), const_cast<void*>(data));
-}
-
-// Copies between formats. Element by element, so oneDNN's own threading cannot change a bit.
-void reorder(const memory::desc& from_desc, const void* from, const memory::desc& to_desc, void* to) {
-  using Key = std::pair<memory::desc, memory::desc>;
-  struct Cached {
-    Key key;
-    dnnl::reorder primitive;
-  };
-  thread_local std::vector<Cached> cache;
-  memory source = wrap(from_desc, from), target = wrap(to_desc, to);
-  auto found = std::find_if(cache.begin(), cache.end(),
-                            [&](const Cached& c) { return c.key.first == from_desc && c.key.second == to_desc; });
-  if (found == cache.end()) found = cache.insert(cache.end(), {{from_desc, to_desc}, dnnl::reorder(source, target)});
-  found->primitive.execute(onednn_stream(), source, target);
-  onednn_stream().wait();
-}
-
 // Weights in the format of `desc`: themselves, or a packed copy that lives in `storage`.
 const float* packed(const ConvShape& s, const float* w, const memory::desc& desc, Buffer& storage) {
   const memory::desc plain = weight_desc(s);

@@ -3,7 +3,8 @@
 
 #include <omp.h>
 
-#include <optional>
+#include <algorithm>
+#include <vector>
 
 #include "octet/base/error.h"
 #include "octet/kernels/info.h"
@@ -28,11 +29,20 @@ std::int64_t end_padding(std::int64_t in, std::int64_t out, std::int64_t k, std:
   return (out - 1) * stride + dilation * (k - 1) + 1 - in - pad;
 }
 
+memory::dims weight_dims(const ConvShape& s) {
+  if (s.groups == 1) return {s.co, s.ci, s.kh, s.kw};
+  return {s.groups, s.co / s.groups, s.ci / s.groups, s.kh, s.kw};
+}
+
+// Output channels first, as oneDNN wants the weights of a transposed convolution.
+memory::dims transposed_weight_dims(const ConvShape& s) {
+  if (s.groups == 1) return {s.ci, s.co, s.kh, s.kw};
+  return {s.groups, s.ci / s.groups, s.co / s.groups, s.kh, s.kw};
+}
+
 ConvDescs describe(const ConvShape& s, memory::format_tag activation, bool bias) {
-  const memory::dims weight_dims = s.groups == 1 ? memory::dims{s.co, s.ci, s.kh, s.kw}
-                                                 : memory::dims{s.groups, s.co / s.groups, s.ci / s.groups, s.kh, s.kw};
   return {memory::desc({s.n, s.ci, s.h, s.w}, kF32, activation),
-          memory::desc(weight_dims, kF32, memory::format_tag::any),
+          memory::desc(weight_dims(s), kF32, memory::format_tag::any),
           bias ? memory::desc({s.co}, kF32, memory::format_tag::x) : memory::desc(),
           memory::desc({s.n, s.co, s.oh, s.ow}, kF32, activation),
           {s.stride.h, s.stride.w},
@@ -102,6 +112,32 @@ dnnl::convolution_backward_weights::primitive_desc backward_weights_desc(const C
 }
 #endif
 
+#if DNNL_VERSION_MAJOR >= 3
+dnnl::deconvolution_forward::primitive_desc transposed_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
+  return {onednn_engine(),
+          prop_kind::forward_inference,
+          algorithm::deconvolution_direct,
+          d.src,
+          d.weights,
+          d.bias,
+          d.dst,
+          d.stride,
+          d.dilation,
+          d.pad_begin,
+          d.pad_end,
+          attr};
+}
+void add_zero_point(dnnl::primitive_attr& attr) { attr.set_zero_points_mask(DNNL_ARG_SRC, 0); }
+#else
+dnnl::deconvolution_forward::primitive_desc transposed_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
+  return {{prop_kind::forward_inference, algorithm::deconvolution_direct, d.src, d.weights, d.bias, d.dst, d.stride,
+           d.dilation, d.pad_begin, d.pad_end},
+          attr,
+          onednn_engine()};
+}
+void add_zero_point(dnnl::primitive_attr& attr) { attr.set_zero_points(DNNL_ARG_SRC, 0, {DNNL_RUNTIME_S32_VAL}); }
+#endif
+
 dnnl::primitive_attr own_scratchpad() {
   dnnl::primitive_attr attr;  // the library's own scratchpad belongs to one thread; slices run on many
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -149,6 +185,25 @@ ConvPrimitive try_make(ConvDirection direction, const ConvShape& s, memory::form
 
 bool is_reference(const ConvPrimitive& p) { return p.implementation.find("ref") != std::string::npos; }
 
+ConvDescs describe_int8(ConvKind kind, const ConvShape& s, Int8Result result) {
+  ConvDescs d = describe(s, memory::format_tag::nhwc, false);
+  const auto sums = result == Int8Result::kFloat32 ? memory::data_type::f32 : memory::data_type::s32;
+  const memory::dims x{s.n, s.ci, s.h, s.w}, y{s.n, s.co, s.oh, s.ow};
+  const bool plain = kind == ConvKind::kPlain;
+  d.src = memory::desc(plain ? x : y, memory::data_type::u8, memory::format_tag::nhwc);
+  d.dst = memory::desc(plain ? y : x, sums, memory::format_tag::nhwc);
+  d.weights =
+      memory::desc(plain ? weight_dims(s) : transposed_weight_dims(s), memory::data_type::s8, memory::format_tag::any);
+  return d;
+}
+
+template <typename Primitive, typename Desc>
+ConvPrimitive int8_primitive(const Desc& desc) {
+  return {
+      Primitive(desc),     desc.src_desc(), desc.weights_desc(), desc.dst_desc(), desc.scratchpad_desc(), true, true,
+      desc.impl_info_str()};
+}
+
 }  // namespace
 
 const dnnl::engine& onednn_engine() {
@@ -175,13 +230,51 @@ ConvPrimitive make_conv(ConvDirection direction, const ConvShape& s, bool bias) 
   }
 }
 
+std::optional<ConvPrimitive> make_int8_conv(ConvKind kind, const ConvShape& s, bool zero_point, Int8Result result) {
+  const ConvDescs d = describe_int8(kind, s, result);
+  dnnl::primitive_attr attr = own_scratchpad();
+  if (zero_point) add_zero_point(attr);
+  try {
+    ConvPrimitive made =
+        kind == ConvKind::kPlain
+            ? int8_primitive<dnnl::convolution_forward>(forward_desc(d, prop_kind::forward_inference, attr))
+            : int8_primitive<dnnl::deconvolution_forward>(transposed_desc(d, attr));
+    if (!is_reference(made)) return made;
+  } catch (const dnnl::error&) {  // an option that it does not know in int8
+  }
+  return {};
+}
+
+memory wrap(const memory::desc& desc, const void* data) {
+  return memory(desc, onednn_engine(), const_cast<void*>(data));
+}
+
+void reorder(const memory::desc& from_desc, const void* from, const memory::desc& to_desc, void* to) {
+  struct Cached {
+    memory::desc from, to;
+    dnnl::reorder primitive;
+  };
+  thread_local std::vector<Cached> cache;
+  memory source = wrap(from_desc, from), target = wrap(to_desc, to);
+  auto found = std::ranges::find_if(cache, [&](const Cached& c) { return c.from == from_desc && c.to == to_desc; });
+  if (found == cache.end()) found = cache.insert(cache.end(), {from_desc, to_desc, dnnl::reorder(source, target)});
+  found->primitive.execute(onednn_stream(), source, target);
+  onednn_stream().wait();
+}
+
 memory::desc nhwc_desc(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w) {
   return memory::desc({n, c, h, w}, kF32, memory::format_tag::nhwc);
 }
 
 memory::desc weight_desc(const ConvShape& s) {
-  if (s.groups == 1) return memory::desc({s.co, s.ci, s.kh, s.kw}, kF32, memory::format_tag::oihw);
-  return memory::desc({s.groups, s.co / s.groups, s.ci / s.groups, s.kh, s.kw}, kF32, memory::format_tag::goihw);
+  return memory::desc(weight_dims(s), kF32, s.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
+}
+
+memory::desc int8_weight_desc(ConvKind kind, const ConvShape& s) {
+  using Tag = memory::format_tag;
+  if (kind == ConvKind::kPlain)
+    return memory::desc(weight_dims(s), memory::data_type::s8, s.groups == 1 ? Tag::oihw : Tag::goihw);
+  return memory::desc(transposed_weight_dims(s), memory::data_type::s8, s.groups == 1 ? Tag::iohw : Tag::giohw);
 }
 
 std::string onednn_version() {

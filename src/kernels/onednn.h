@@ -4,6 +4,7 @@
 #pragma once
 
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
 #include <string>
 
 #include "octet/kernels/conv.h"
@@ -29,9 +30,23 @@ struct ConvPrimitive {
 /// Creates the primitive for `s`, made for the current number of OpenMP threads. Throws Error if oneDNN cannot.
 ConvPrimitive make_conv(ConvDirection direction, const ConvShape& s, bool bias);
 
+/// u8 activations times s8 weights, summed in int32. kFloat32: the sums as floats; kInt32: the sums.
+enum class Int8Result { kFloat32, kInt32 };
+/// `s` cut to one slice. With `zero_point`, the primitive takes one at run time for x (DNNL_ARG_SRC) and subtracts it.
+/// kTransposed: the transposed convolution whose data gradient `s` is, from [n, co, oh, ow] to [n, ci, h, w].
+enum class ConvKind { kPlain, kTransposed };
+/// Nothing if oneDNN has no kernel for it but its reference loop. Channels-last on both sides.
+std::optional<ConvPrimitive> make_int8_conv(ConvKind kind, const ConvShape& s, bool zero_point, Int8Result result);
+
+dnnl::memory wrap(const dnnl::memory::desc& desc, const void* data);
+/// Copies between formats. Element by element, so oneDNN's own threading cannot change a bit.
+void reorder(const dnnl::memory::desc& from_desc, const void* from, const dnnl::memory::desc& to_desc, void* to);
+
 dnnl::memory::desc nhwc_desc(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w);
 /// The row-major weights of `s`: oihw, or goihw with groups.
 dnnl::memory::desc weight_desc(const ConvShape& s);
+/// The same in int8; kTransposed: as the transposed convolution sees them, output channels first.
+dnnl::memory::desc int8_weight_desc(ConvKind kind, const ConvShape& s);
 
 /// While it lives, OpenMP regions that this thread starts have one thread: oneDNN then neither creates nor runs a
 /// primitive whose order of summation depends on the thread count.

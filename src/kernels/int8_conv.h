@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolution, transposed convolution and linear layer in int8: u8 activations times s8 weights, summed in int32. The
+// sums are those of a scalar loop, whatever the instruction set and the version of oneDNN.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "octet/kernels/conv.h"
+
+namespace octet::kernels {
+
+/// Quantized activations, channels-last: q stands for (q - zero_point) * scale. 0 <= zero_point <= 255.
+struct Int8Input {
+  const std::uint8_t* q;
+  std::int32_t zero_point;
+};
+
+/// acc = float(sum of (x - zero_point) * w) over the window; padding counts as the zero point. The sum must fit int32:
+/// less than 2^15 products per output always do. acc is rounded once, from the exact sum.
+void int8_conv(const ConvShape& s, const Int8Input& x, const std::int8_t* w, float* acc);
+/// The transposed convolution whose data gradient `s` is: x [n, co, oh, ow] -> acc [n, ci, h, w].
+void int8_conv_transpose(const ConvShape& s, const Int8Input& x, const std::int8_t* w, float* acc);
+
+/// How the sums of `s` are computed: "brgconv:avx512_core_vnni", "2 x jit:avx2" (activations split into 7 bits and 1,
+/// because this machine's u8 x s8 products saturate), "float32" (exact where sums stay below 2^24) or "loop".
+std::string int8_conv_path(const ConvShape& s, std::int32_t zero_point);
+
+}  // namespace octet::kernels
