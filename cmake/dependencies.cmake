@@ -9,6 +9,9 @@ find_package(ZLIB REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
+find_package(Protobuf REQUIRED)
+# Of the ONNX package only the messages: its own CMake files ask for libraries that Debian does not ship.
+find_library(OCTET_ONNX_PROTO onnx_proto REQUIRED)
 
 if(PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(OCTET_CCACHE ccache)

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -16,13 +17,20 @@ namespace octet {
 using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
 using Attributes = std::map<std::string, Attribute>;
 
+/// The values of a constant, row-major.
+using ConstantData = std::variant<std::vector<float>, std::vector<std::int8_t>, std::vector<std::uint8_t>,
+                                  std::vector<std::int32_t>, std::vector<std::int64_t>, std::vector<std::uint64_t>>;
+
 /// What flows between nodes: an input of the network, a parameter or buffer (with its dotted name), or a result.
 struct Value {
   enum class Kind { kInput, kParameter, kConstant, kResult };
   Kind kind = Kind::kResult;
   std::string name;   ///< parameter: its name in the module ("layer1.0.conv1.weight"); else "input", "conv2d_3", ...
-  Shape shape;        ///< logical shape, activations (N, C, H, W)
+  Shape shape;        ///< logical shape, activations (N, C, H, W); an input's size may be -1: any
   int producer = -1;  ///< index of the node that computes it, -1 if none does
+  /// Parameters and constants of a graph that stands alone (one read from a file, or about to be written to one); null
+  /// in a trace, whose values live in the module.
+  std::shared_ptr<const ConstantData> data = nullptr;
 };
 
 /// One op, executed once.

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes a Graph whose parameters and constants carry their data as an ONNX model: the inverse of onnx_reader.h, and
+// element-wise ops and the reference's own quantization nodes besides:
+//   sub, mul            Sub, Mul                                                       a, b
+//   round               Round                                                          x
+//   relu6               Clip                                                           x
+//   identity            Identity                                                       x
+//   ascend_quant        AscendQuant {scale, offset, dst_type}                          x
+//   ascend_dequant      AscendDequant                                                  acc, param (uint64)
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "octet/graph/graph.h"
+
+namespace octet {
+
+struct OnnxOptions {
+  std::int64_t opset = 13;  ///< the oldest with per-channel QuantizeLinear
+  std::string graph_name = "octet";
+};
+
+/// The model's bytes. A size -1 of an input, and of the outputs where they depend on it, becomes the symbol "batch".
+/// Throws Error, naming the node, for ops that ONNX has no operator for here and for parameters without data.
+std::string write_onnx(const Graph& graph, const OnnxOptions& options = {});
+/// The same into a file, which is replaced as a whole or not at all.
+void write_onnx_file(const Graph& graph, const std::filesystem::path& path, const OnnxOptions& options = {});
+
+}  // namespace octet
