@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <system_error>
 #include <utility>
 
 #include "octet/base/descriptor.h"
@@ -80,6 +81,13 @@ void AtomicFile::fail_after(const char* action) {
   const int error = errno;
   discard();
   detail::fail_errno(path_, action, error);
+}
+
+void make_parent_folders(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.parent_path();
+  std::error_code error;
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  require(!error, folder.string(), ": cannot make the folder: ", error.message());
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents) {

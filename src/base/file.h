@@ -44,6 +44,9 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// Makes the folders above `path` that are missing. Throws Error (folder, reason).
+void make_parent_folders(const std::filesystem::path& path);
+
 /// Replaces the file, or leaves the old one untouched and throws Error (path, reason).
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents);
 

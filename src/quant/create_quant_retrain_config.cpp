@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/quant/create_quant_retrain_config.h"
+
+#include <algorithm>
+
+#include "octet/base/error.h"
+#include "octet/base/file.h"
+#include "octet/nn/module.h"
+#include "octet/quant/quant_retrain_config.h"
+#include "octet/quant/simplified_config.h"
+
+namespace octet {
+namespace {
+
+// Below, int8 kernels pad channels, and 8 bits of a few large values cost accuracy: the reference advises against it.
+constexpr std::int64_t kFewChannels = 16;
+
+void require_any(const std::vector<QuantizableLayer>& layers) {
+  if (std::ranges::any_of(layers, [](const QuantizableLayer& layer) { return layer.obstacle.empty(); })) return;
+  std::string reasons;
+  for (const QuantizableLayer& layer : layers)
+    reasons += (reasons.empty() ? " (" : "; ") + layer.name + ": " + layer.obstacle;
+  fail("create_quant_retrain_config: the model has no layer that can be quantized", reasons,
+       reasons.empty() ? "" : ")");
+}
+
+QuantRetrainReport report(const std::vector<QuantizableLayer>& layers, const QuantRetrainConfig& config) {
+  QuantRetrainReport report;
+  for (const QuantizableLayer& layer : layers) {
+    const auto found = std::ranges::find(config.layers, layer.name, &LayerRetrainConfig::name);
+    const bool enabled = layer.obstacle.empty() && found != config.layers.end() && found->retrain_enable;
+    report.layers.push_back({.name = layer.name,
+                             .type = layer.type,
+                             .quantized = enabled,
+                             .reason = enabled                  ? ""
+                                       : layer.obstacle.empty() ? "the configuration skips it"
+                                                                : layer.obstacle});
+    if (enabled && layer.in_channels <= kFewChannels)
+      report.warnings.push_back(text(layer.name, ": quantizing a layer with ", layer.in_channels,
+                                     " input channels is not recommended (", kFewChannels, " or fewer)"));
+  }
+  return report;
+}
+
+}  // namespace
+
+QuantRetrainReport create_quant_retrain_config(const std::filesystem::path& config_file, Module& model,
+                                               const Tensor& input_data,
+                                               const std::optional<std::filesystem::path>& config_definition) {
+  require(input_data.defined(), "create_quant_retrain_config: input_data is undefined");
+  const std::vector<QuantizableLayer> layers = find_quantizable_layers(model, trace(model, input_data));
+  require_any(layers);
+  const SimplifiedConfig definition =
+      config_definition ? read_simplified_config(*config_definition) : SimplifiedConfig();
+  std::vector<std::string> warnings;
+  const QuantRetrainConfig config = apply_simplified_config(definition, layers, warnings);
+
+  QuantRetrainReport result = report(layers, config);
+  result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
+  make_parent_folders(config_file);
+  write_file_atomically(config_file, to_json_text(config));
+  return result;
+}
+
+}  // namespace octet
