@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake -DEXPECT=<regular expression> -P run.cmake PROGRAM [ARGUMENT...]: runs the program; fails unless it ends with 0
+# and prints what is expected. (ctest's PASS_REGULAR_EXPRESSION looks at the output only.)
+cmake_minimum_required(VERSION 3.25)
+set(command)
+math(EXPR last "${CMAKE_ARGC} - 1")
+foreach(i RANGE 4 ${last})
+  list(APPEND command ${CMAKE_ARGV${i}})
+endforeach()
+execute_process(COMMAND ${command} RESULT_VARIABLE code OUTPUT_VARIABLE output ECHO_OUTPUT_VARIABLE)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "ended with ${code}")
+endif()
+if(NOT output MATCHES "${EXPECT}")
+  message(FATAL_ERROR "printed nothing like \"${EXPECT}\"")
+endif()
