@@ -37,6 +37,16 @@ std::int64_t size_class(std::int64_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+// With p.mutex held.
+void release_cached(Pool& p) {
+  for (auto& [bytes, blocks] : p.free)
+    for (void* block : blocks) std::free(block);
+  p.free.clear();
+  p.statistics.cached_bytes = 0;
+}
+
+void* allocate(std::int64_t bytes) { return std::aligned_alloc(kAlignment, static_cast<std::size_t>(bytes)); }
+
 }  // namespace
 
 Buffer::Buffer(std::int64_t bytes) {
@@ -49,7 +59,11 @@ Buffer::Buffer(std::int64_t bytes) {
     found->second.pop_back();
     p.statistics.cached_bytes -= bytes_;
   } else {
-    data_ = std::aligned_alloc(kAlignment, static_cast<std::size_t>(bytes_));
+    data_ = allocate(bytes_);
+    if (!data_) {  // what lies in the pool has other sizes, but it is memory
+      release_cached(p);
+      data_ = allocate(bytes_);
+    }
     require(data_ != nullptr, "out of memory: ", bytes, " bytes asked for, ", p.statistics.live_bytes, " in use");
     ++p.statistics.system_allocations;
   }
@@ -80,10 +94,7 @@ MemoryStatistics memory_statistics() {
 void release_cached_memory() {
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  for (auto& [bytes, blocks] : p.free)
-    for (void* block : blocks) std::free(block);
-  p.free.clear();
-  p.statistics.cached_bytes = 0;
+  release_cached(p);
 }
 
 }  // namespace octet::kernels

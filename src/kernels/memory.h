@@ -12,7 +12,8 @@ namespace octet::kernels {
 class Buffer {
  public:
   Buffer() = default;
-  /// At least `bytes` bytes; none for 0. Throws Error when the system has no more.
+  /// At least `bytes` bytes; none for 0. Throws Error when the system has no more, even after it got back what the pool
+  /// does not use.
   explicit Buffer(std::int64_t bytes);
   ~Buffer();
   Buffer(Buffer&& other) noexcept

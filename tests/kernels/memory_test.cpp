@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/address_space_limit.h"
 #include "support/error_text.h"
 
 namespace octet::kernels {
@@ -73,6 +74,22 @@ TEST(Buffer, RejectsWhatTheSystemDoesNotHave) {
             "out of memory: 1125899906842624 bytes asked for, " + std::to_string(before.live_bytes) + " in use");
   EXPECT_EQ(memory_statistics().live_bytes, before.live_bytes);
   EXPECT_EQ(memory_statistics().peak_bytes, before.peak_bytes);
+}
+
+TEST(Buffer, TakesWhatThePoolDoesNotUseBeforeItGivesUp) {
+  constexpr std::int64_t kLarge = std::int64_t{1} << 29, kOtherClass = kLarge - kLarge / 4, kMore = 2 * kLarge;
+  release_cached_memory();
+  { const Buffer cached(kLarge); }
+  const test::AddressSpaceLimit limit(kLarge / 2);
+  {
+    const Buffer buffer(kOtherClass);
+    EXPECT_NE(buffer.data(), nullptr);
+    EXPECT_EQ(memory_statistics().cached_bytes, 0);
+  }
+  // The pool has nothing but that block, and even with it there is not enough.
+  EXPECT_THAT(test::error_text([&] { Buffer buffer(kMore); }),
+              testing::StartsWith("out of memory: " + std::to_string(kMore) + " bytes asked for, "));
+  EXPECT_EQ(memory_statistics().cached_bytes, 0);
 }
 
 TEST(Memory, IsGivenBackToTheSystemOnRequest) {
