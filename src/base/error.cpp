@@ -22,6 +22,14 @@ std::string ContextScope::path() {
   return joined;
 }
 
+void rethrow_from_thread(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    detail::throw_error(error.what());
+  }
+}
+
 void detail::throw_error(const std::string& message) {
   const std::string where = ContextScope::path();
   throw Error(where.empty() ? message : where + ": " + message);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -30,6 +31,10 @@ class ContextScope {
   /// The dotted path of this thread's live scopes, empty outside any.
   static std::string path();
 };
+
+/// Throws again in this thread what was thrown in another one. An Error then starts with the context path of this
+/// thread: the other one could not know it.
+[[noreturn]] void rethrow_from_thread(const std::exception_ptr& failure);
 
 namespace detail {
 

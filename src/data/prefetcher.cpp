@@ -66,7 +66,7 @@ Batch Prefetcher::next() {
   ++next_to_take_;
   lock.unlock();
   changed_.notify_all();
-  if (taken.error) std::rethrow_exception(taken.error);
+  if (taken.error) rethrow_from_thread(taken.error);
   return std::move(taken.batch);
 }
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <exception>
+#include <functional>
+#include <stdexcept>
 #include <thread>
 
 #include "octet/base/shape.h"
@@ -51,6 +54,32 @@ TEST(ContextScope, BelongsToItsThread) {
   std::string other = "not run";
   std::thread([&] { other = ContextScope::path(); }).join();
   EXPECT_EQ(other, "");
+}
+
+std::exception_ptr thrown_in_a_thread(const std::function<void()>& run) {
+  std::exception_ptr failure;
+  std::thread([&] {
+    try {
+      run();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }).join();
+  return failure;
+}
+
+TEST(RethrowFromThread, StartsAnErrorWithThePathOfThisThread) {
+  const ContextScope layer("layer1");
+  const std::exception_ptr failure = thrown_in_a_thread([] {
+    const ContextScope task("task");
+    fail("out of memory");
+  });
+  EXPECT_EQ(error_text([&] { rethrow_from_thread(failure); }), "layer1: task: out of memory");
+}
+
+TEST(RethrowFromThread, LeavesOtherExceptionsAsTheyAre) {
+  const std::exception_ptr failure = thrown_in_a_thread([] { throw std::out_of_range("no Error"); });
+  EXPECT_THROW(rethrow_from_thread(failure), std::out_of_range);
 }
 
 }  // namespace

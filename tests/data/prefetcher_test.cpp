@@ -50,7 +50,8 @@ TEST(Prefetcher, ThrowsAnErrorWhereItsBatchIsDueAndGoesOnBehindIt) {
     };
     Prefetcher prefetcher(make, {.first = 0, .last = 8, .workers = workers, .depth = 3});
     for (std::int64_t i = 0; i < 5; ++i) EXPECT_EQ(prefetcher.next().labels[0], i);
-    EXPECT_EQ(error_text([&] { prefetcher.next(); }), "batch 5 is damaged");
+    const ContextScope consumer("epoch 3");
+    EXPECT_EQ(error_text([&] { prefetcher.next(); }), "epoch 3: batch 5 is damaged");
     EXPECT_EQ(prefetcher.next().labels[0], 6);
   }
 }

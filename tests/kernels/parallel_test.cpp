@@ -55,6 +55,15 @@ TEST_P(Parallel, PassesOnAnException) {
   EXPECT_EQ(runs, 16);
 }
 
+TEST_P(Parallel, ErrorsSayWhereTheCallerIs) {
+  const ContextScope layer("layer1");
+  for (const std::int64_t failing : {0, 15}) {  // of the calling thread, and of the last one
+    const std::string message = test::error_text(
+        [&] { parallel_tasks(16, [&](std::int64_t i) { require(i != failing, "task ", i, " fails"); }); });
+    EXPECT_EQ(message, text("layer1: task ", failing, " fails"));
+  }
+}
+
 TEST_P(Parallel, CoversARangeByItsChunks) {
   std::vector<int> visits(1003, 0);
   parallel_range(1003, 10, [&](std::int64_t begin, std::int64_t end) {
