@@ -15,10 +15,6 @@ namespace octet {
 /// `max_bytes`; the limit holds before memory is taken, and for files whose size is not known beforehand.
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
-/// As read_file, and unpacks what starts like a gzip stream (all its members). Throws Error with the byte offset in the
-/// file if the stream is damaged or ends early, and if more than `max_bytes` would come out of it.
-std::string read_gzip_file(const std::filesystem::path& path, std::uint64_t max_bytes);
-
 /// A file written in pieces that takes its name only in commit(): until then, and after any failure, a file that had
 /// the name before stays as it was. One writer per path at a time in a process.
 class AtomicFile {

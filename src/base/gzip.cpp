@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// read_gzip_file of file.h.
+#include "octet/base/gzip.h"
+
 #include <zlib.h>
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
@@ -35,8 +37,7 @@ uInt clamped(std::uint64_t count) {
   return static_cast<uInt>(std::min<std::uint64_t>(count, std::numeric_limits<uInt>::max()));
 }
 
-/// Unpacks all members of `packed`.
-std::string unpack(const std::string& path, const std::string& packed, std::uint64_t max_bytes) {
+std::string unpack(std::string_view packed, const std::string& source, std::uint64_t max_bytes) {
   Inflater inflater;
   z_stream& stream = inflater.stream();
   std::string out;
@@ -53,18 +54,17 @@ std::string unpack(const std::string& path, const std::string& packed, std::uint
     const int result = inflate(&stream, Z_NO_FLUSH);
     read += in_size - stream.avail_in;
     written += out_size - stream.avail_out;
-    require(written <= max_bytes, path, ": more than the limit of ", max_bytes, " bytes when unpacked");
+    require(written <= max_bytes, source, ": more than the limit of ", max_bytes, " bytes when unpacked");
     if (result == Z_STREAM_END) {
       if (read == packed.size()) break;
-      require(starts_gzip(std::string_view(packed).substr(read)), path, ": byte ", read,
-              ": something else follows the gzip stream");
+      require(starts_gzip(packed.substr(read)), source, ": byte ", read, ": something else follows the gzip stream");
       inflateReset(&stream);
       continue;
     }
     // There always is room for output, so only a lack of input stops zlib.
-    require(result != Z_BUF_ERROR, path, ": byte ", read, ": the gzip stream ends early");
-    require(result == Z_OK, path, ": byte ", read, ": damaged gzip stream (", stream.msg ? stream.msg : zError(result),
-            ")");
+    require(result != Z_BUF_ERROR, source, ": byte ", read, ": the gzip stream ends early");
+    require(result == Z_OK, source, ": byte ", read, ": damaged gzip stream (",
+            stream.msg ? stream.msg : zError(result), ")");
   }
   out.resize(written);
   return out;
@@ -72,16 +72,18 @@ std::string unpack(const std::string& path, const std::string& packed, std::uint
 
 }  // namespace
 
+std::string unpack_gzip(std::string bytes, const std::string& source, std::uint64_t max_bytes) {
+  if (starts_gzip(bytes)) return unpack(bytes, source, max_bytes);
+  require(bytes.size() <= max_bytes, source, ": ", bytes.size(), " bytes, more than the limit of ", max_bytes);
+  return bytes;
+}
+
 std::string read_gzip_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   // What does not compress grows by 5 bytes per stored block; names and comments in headers may add a little.
   const std::uint64_t allowance = max_bytes / 1024 + (1 << 16);
   const std::uint64_t max_packed =
       max_bytes + std::min(allowance, std::numeric_limits<std::uint64_t>::max() - max_bytes);
-  std::string contents = read_file(path, max_packed);
-  if (starts_gzip(contents)) return unpack(path.string(), contents, max_bytes);
-  require(contents.size() <= max_bytes, path.string(), ": the file has ", contents.size(),
-          " bytes, more than the limit of ", max_bytes);
-  return contents;
+  return unpack_gzip(read_file(path, max_packed), path.string(), max_bytes);
 }
 
 }  // namespace octet

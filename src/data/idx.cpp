@@ -2,7 +2,7 @@
 #include "octet/data/idx.h"
 
 #include "octet/base/error.h"
-#include "octet/base/file.h"
+#include "octet/base/gzip.h"
 
 namespace octet {
 namespace {
