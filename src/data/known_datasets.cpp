@@ -2,6 +2,7 @@
 #include "octet/data/known_datasets.h"
 
 #include <algorithm>
+#include <span>
 #include <sstream>
 
 #include "octet/base/error.h"
@@ -43,13 +44,9 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path, std
 
 std::shared_ptr<const Dataset> cifar(const std::vector<std::filesystem::path>& files, CifarKind kind,
                                      std::vector<std::string> class_names) {
-  LabelledImages all;
-  for (const std::filesystem::path& file : files) {
-    LabelledImages part = read_cifar(file, kind);
-    if (all.labels.empty()) {
-      all = std::move(part);
-      continue;
-    }
+  LabelledImages all = read_cifar(files.front(), kind);
+  for (const std::filesystem::path& file : std::span(files).subspan(1)) {
+    const LabelledImages part = read_cifar(file, kind);
     all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
     all.pixels.insert(all.pixels.end(), part.pixels.begin(), part.pixels.end());
   }

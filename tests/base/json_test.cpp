@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "octet/base/document.h"
 #include "support/error_text.h"
+#include "support/library_message.h"
 
 namespace octet {
 namespace {
 
+using test::ends_in_library_words;
 using Kind = Document::Kind;
 
 std::string error(std::string_view text) {
@@ -39,18 +42,12 @@ TEST(ParseJson, RefusesIntegersBeyond64Bits) {
 }
 
 TEST(ParseJson, SaysWhereTheSyntaxIsWrong) {
-  EXPECT_EQ(error(""),
-            "a.json:1:1: syntax error while parsing value - unexpected end of input; expected '[', '{', or "
-            "a literal");
-  EXPECT_EQ(error("{\"a\": 1,\n \"b\": trx}"),
-            "a.json:2:9: syntax error while parsing value - invalid literal; last read: '\"b\": trx'");
-  EXPECT_EQ(error("[1, 2"), "a.json:1:6: syntax error while parsing array - unexpected end of input; expected ']'");
-  EXPECT_EQ(error("[1] 2"),
-            "a.json:1:5: syntax error while parsing value - unexpected number literal; expected end of "
-            "input");
-  EXPECT_EQ(error("[1, // two\n 2]"),
-            "a.json:1:5: syntax error while parsing value - invalid literal; last read: '1, /'");
-  EXPECT_EQ(error("[1e999]"), "a.json:1:6: number overflow parsing '1e999'");
+  EXPECT_THAT(error(""), ends_in_library_words("a.json:1:1: "));
+  EXPECT_THAT(error("{\"a\": 1,\n \"b\": trx}"), ends_in_library_words("a.json:2:9: "));
+  EXPECT_THAT(error("[1, 2"), ends_in_library_words("a.json:1:6: "));
+  EXPECT_THAT(error("[1] 2"), ends_in_library_words("a.json:1:5: "));
+  EXPECT_THAT(error("[1, // two\n 2]"), ends_in_library_words("a.json:1:5: "));
+  EXPECT_THAT(error("[1e999]"), ends_in_library_words("a.json:1:6: "));
 }
 
 TEST(ParseJson, KeepsMessagesAboutLongInputShort) {

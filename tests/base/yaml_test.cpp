@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "octet/base/document.h"
 #include "support/error_text.h"
+#include "support/library_message.h"
 
 namespace octet {
 namespace {
 
+using test::ends_in_library_words;
 using Kind = Document::Kind;
 
 Document parse(std::string_view text) { return parse_yaml(text, "a.yaml"); }
@@ -75,7 +78,7 @@ TEST(ParseYaml, RefusesReferences) {
   EXPECT_EQ(error("a: &x [1]\n"), "a.yaml:1:4: anchors (&name) are not supported");
   EXPECT_EQ(error("&x a: 1\n"), "a.yaml:1:1: anchors (&name) are not supported");
   EXPECT_EQ(error("a: &x\n"), "a.yaml:1:4: anchors (&name) are not supported");
-  EXPECT_EQ(error("a: *x\n").substr(0, 49), "a.yaml:1:4: the referenced anchor is not defined");
+  EXPECT_THAT(error("a: *x\n"), ends_in_library_words("a.yaml:1:4: "));
 }
 
 TEST(ParseYaml, RefusesTagsOtherThanStr) {
@@ -109,13 +112,13 @@ TEST(ParseYaml, RefusesControlCharacters) {
 }
 
 TEST(ParseYaml, SaysWhereTheSyntaxIsWrong) {
-  EXPECT_EQ(error("a: [1, 2\nb: 3\n"), "a.yaml:2:2: end of sequence flow not found");
-  EXPECT_EQ(error("a: 1\n b: 2\n"), "a.yaml:2:3: illegal map value");
+  EXPECT_THAT(error("a: [1, 2\nb: 3\n"), ends_in_library_words("a.yaml:2:2: "));
+  EXPECT_THAT(error("a: 1\n b: 2\n"), ends_in_library_words("a.yaml:2:3: "));
   for (const char* text : {"a: \"x", "a: \"x\n", "a: 'x\n"})
     EXPECT_EQ(error(text), "a.yaml:2:1: a quoted string has no end") << text;
   EXPECT_EQ(error("[1, 2\n"), "a.yaml:1:1: a key has to be a scalar; is a bracket not closed?");
   EXPECT_EQ(error("[1] 2"), "a.yaml:1:5: a second YAML document starts here");
-  EXPECT_EQ(error("a: 1\n\tb: 2\n").substr(0, 9), "a.yaml:2:");
+  EXPECT_THAT(error("a: 1\n\tb: 2\n"), ends_in_library_words("a.yaml:2:"));
 }
 
 }  // namespace

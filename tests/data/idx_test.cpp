@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/data/idx.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -8,6 +9,7 @@
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "support/error_text.h"
+#include "support/library_message.h"
 
 namespace octet {
 namespace {
@@ -103,8 +105,8 @@ TEST(Idx, NamesTheFileThatIsMissingDamagedOrTooLong) {
   std::string damaged_bytes = kPacked;
   damaged_bytes[24] ^= 1;  // in the checksum
   const auto damaged = temporary("damaged.idx.gz", damaged_bytes);
-  EXPECT_EQ(error_text([&] { read_idx(damaged); }),
-            damaged.string() + ": byte 26: damaged gzip stream (incorrect data check)");
+  EXPECT_THAT(error_text([&] { read_idx(damaged); }),
+              test::ends_in_library_words(damaged.string() + ": byte 26: damaged gzip stream ("));
 
   const auto whole = temporary("whole.idx.gz", kPacked);
   EXPECT_EQ(error_text([&] { read_idx(whole, 8); }), whole.string() + ": more than the limit of 8 bytes when unpacked");

@@ -10,6 +10,7 @@
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "support/error_text.h"
+#include "support/library_message.h"
 
 namespace octet {
 namespace {
@@ -95,7 +96,7 @@ TEST(ImageFile, RefusesEveryFlippedByteOfAPng) {
 TEST(ImageFile, SaysWhyAJpegCannotBeDecoded) {
   std::string bytes = sample_bytes("rgb.jpg");
   bytes[bytes.find("\xff\xc4") + 4] = '\x55';  // class and number of a Huffman table
-  EXPECT_THAT(decode_error(bytes), AllOf(StartsWith("a.img: near byte "), HasSubstr("damaged image (bad DHT header)")));
+  EXPECT_THAT(decode_error(bytes), AllOf(StartsWith("a.img: near byte "), HasSubstr(": damaged image (")));
 }
 
 TEST(ImageFile, RefusesABmpThatEndsEarly) {
@@ -106,9 +107,9 @@ TEST(ImageFile, RefusesABmpThatEndsEarly) {
 
 TEST(ImageFile, RefusesOtherFormats) {
   EXPECT_EQ(decode_error(""), "a.img: not a readable PNG, JPEG or BMP image (empty file)");
-  EXPECT_EQ(decode_error("not an image"), "a.img: not a readable PNG, JPEG or BMP image (unknown image type)");
-  EXPECT_EQ(decode_error("GIF89a" + std::string(100, 'x')),
-            "a.img: not a readable PNG, JPEG or BMP image (unknown image type)");
+  const auto refused = test::ends_in_library_words("a.img: not a readable PNG, JPEG or BMP image (");
+  EXPECT_THAT(decode_error("not an image"), refused);
+  EXPECT_THAT(decode_error("GIF89a" + std::string(100, 'x')), refused);
 }
 
 TEST(ImageFile, KeepsItsLimitsBeforeDecoding) {
