@@ -2,10 +2,9 @@
 // Times whole training steps of a ResNet on one fixed random batch: forward, cross-entropy, backward, SGD with
 // momentum. Speaks the protocol of bench/peers/train_torch.py, so that bench/train.py can drive both in turn:
 //   <- {"ready": true, ...}    -> step 5    <- {"seconds": [...], "rss_mb": ...}    -> quit
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -34,11 +33,18 @@ std::vector<double> timed(int steps, const std::function<void()>& step) {
   return seconds;
 }
 
+// Peak resident memory of this program, read as the peer reads its own (getrusage would remember the program before
+// exec, too).
+double peak_rss_mb() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;)
+    if (double kilobytes; word == "VmHWM:" && status >> kilobytes) return kilobytes / 1024;
+  return 0;
+}
+
 nlohmann::json report(const std::vector<double>& seconds) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   return {{"seconds", seconds},
-          {"rss_mb", static_cast<double>(usage.ru_maxrss) / 1024},
+          {"rss_mb", peak_rss_mb()},
           {"system_allocations", octet::kernels::memory_statistics().system_allocations}};
 }
 
