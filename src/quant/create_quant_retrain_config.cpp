@@ -5,7 +5,9 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/utf8.h"
 #include "octet/nn/module.h"
+#include "octet/quant/evaluation_trace.h"
 #include "octet/quant/quant_retrain_config.h"
 #include "octet/quant/simplified_config.h"
 
@@ -19,7 +21,7 @@ void require_any(const std::vector<QuantizableLayer>& layers) {
   if (std::ranges::any_of(layers, [](const QuantizableLayer& layer) { return layer.obstacle.empty(); })) return;
   std::string reasons;
   for (const QuantizableLayer& layer : layers)
-    reasons += (reasons.empty() ? " (" : "; ") + layer.name + ": " + layer.obstacle;
+    reasons += (reasons.empty() ? " (" : "; ") + in_quotes(layer.name) + ": " + layer.obstacle;
   fail("create_quant_retrain_config: the model has no layer that can be quantized", reasons,
        reasons.empty() ? "" : ")");
 }
@@ -48,7 +50,7 @@ QuantRetrainReport create_quant_retrain_config(const std::filesystem::path& conf
                                                const Tensor& input_data,
                                                const std::optional<std::filesystem::path>& config_definition) {
   require(input_data.defined(), "create_quant_retrain_config: input_data is undefined");
-  const std::vector<QuantizableLayer> layers = find_quantizable_layers(model, trace(model, input_data));
+  const std::vector<QuantizableLayer> layers = find_quantizable_layers(model, evaluation_trace(model, input_data));
   require_any(layers);
   const SimplifiedConfig definition =
       config_definition ? read_simplified_config(*config_definition) : SimplifiedConfig();

@@ -24,10 +24,10 @@ struct QuantRetrainReport {
   std::vector<std::string> warnings;  ///< one sentence each
 };
 
-/// Traces the model with `input_data`, finds the layers that can be quantized, and writes their configuration to
-/// `config_file` (JSON; missing folders are made). `config_definition`, a simplified configuration in protobuf's text
-/// form or (.yaml, .yml) in YAML, changes the defaults; see simplified_config.h. The model stays as it is.
-/// Throws Error if no layer can be quantized, if the model has QAT layers already, and for mistakes in
+/// Traces the model in evaluation mode with `input_data`, finds the layers that can be quantized, and writes their
+/// configuration to `config_file` (JSON; missing folders are made). `config_definition`, a simplified configuration in
+/// protobuf's text form or (.yaml, .yml) in YAML, changes the defaults; see simplified_config.h. The model stays as it
+/// is. Throws Error if no layer can be quantized, if the model has QAT layers already, and for mistakes in
 /// config_definition (file, line, column, key, rule); the file is then as before.
 QuantRetrainReport create_quant_retrain_config(const std::filesystem::path& config_file, Module& model,
                                                const Tensor& input_data,

@@ -3,6 +3,7 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
 
@@ -36,19 +37,18 @@ class Lines {
 
   // Protobuf counts lines and columns from 0, and lets a tab reach to the next multiple of eight columns.
   std::size_t offset(const Location& location) {
-    constexpr int kTab = 8;
-    if (location.line != last_.line || location.column < last_.column) {
-      last_ = Location(location.line, 0);
-      last_offset_ = starts_[static_cast<std::size_t>(location.line)];
-    }
-    for (; last_.column < location.column && last_offset_ < text_.size(); ++last_offset_)
-      last_.column += text_[last_offset_] == '\t' ? kTab - last_.column % kTab : 1;
-    return last_offset_;
+    const auto line = static_cast<std::size_t>(location.line);
+    const std::size_t start = starts_[line], end = line + 1 < starts_.size() ? starts_[line + 1] : text_.size();
+    if (line != measured_) measure(line, text_.substr(start, end - start));
+    if (columns_.empty()) return std::min(start + static_cast<std::size_t>(location.column), text_.size());
+    return start + static_cast<std::size_t>(std::ranges::lower_bound(columns_, location.column) - columns_.begin());
   }
-  Position position(const Location& location) {
-    const std::size_t column = offset(location) - starts_[static_cast<std::size_t>(location.line)];
-    return {source_, location.line + 1, static_cast<int>(column) + 1};
+  Position position_at(std::size_t at) const {
+    const auto next = std::ranges::upper_bound(starts_, at);
+    const std::size_t column = at - *(next - 1);
+    return {source_, static_cast<int>(next - starts_.begin()), static_cast<int>(column) + 1};
   }
+  Position position(const Location& location) { return position_at(offset(location)); }
   std::string_view between(const TextFormat::ParseLocationRange& range) {
     const std::size_t start = offset(range.start);
     return text_.substr(start, offset(range.end) - start);
@@ -56,12 +56,24 @@ class Lines {
   Position whole() const { return {source_, 0, 0}; }
 
  private:
+  void measure(std::size_t line, std::string_view text) {
+    constexpr int kTab = 8;
+    measured_ = line;
+    columns_.clear();
+    if (text.find('\t') == std::string_view::npos) return;
+    int column = 0;
+    for (const char c : text) {
+      columns_.push_back(column);
+      column += c == '\t' ? kTab - column % kTab : 1;
+    }
+  }
+
   std::string_view text_;
   std::shared_ptr<const std::string> source_;
   std::vector<std::size_t> starts_ = {0};
-  // Where offset() was asked for last: a list of a million numbers on one line shall not be walked a million times.
-  Location last_;
-  std::size_t last_offset_ = 0;
+  // The column of each byte of the line that was asked for last; empty if that is just its place.
+  std::size_t measured_ = std::string_view::npos;
+  std::vector<int> columns_;
 };
 
 // Keeps the first complaint.
@@ -83,6 +95,36 @@ class Complaint final : public google::protobuf::io::ErrorCollector {
   std::string message_;
 };
 
+// Whether a field is written as a list: name: [a, b], perhaps with comments in between.
+bool is_list(std::string_view written) {
+  const std::size_t name_end = written.find_first_of(" \t\r\n\v\f:[#\"'");
+  const std::size_t value = written.find_first_not_of(" \t\r\n\v\f:", name_end);
+  return value != std::string_view::npos && (written[value] == '[' || written[value] == '#');
+}
+
+// Offsets of the items of a list.
+std::vector<std::size_t> list_items(std::string_view written) {
+  google::protobuf::io::ArrayInputStream input(written.data(), static_cast<int>(written.size()));
+  Complaint none;
+  google::protobuf::io::Tokenizer tokenizer(&input, &none);
+  tokenizer.set_comment_style(google::protobuf::io::Tokenizer::SH_COMMENT_STYLE);
+  tokenizer.set_allow_f_after_float(true);
+  tokenizer.set_require_space_after_number(false);
+  Lines lines(written, "");  // whose tabs end where the tokenizer's do
+  std::vector<std::size_t> items;
+  int depth = 0;
+  bool first = false;  // the next token starts an item
+  while (tokenizer.Next()) {
+    const std::string& token = tokenizer.current().text;
+    if (first && token != "]")
+      items.push_back(lines.offset(Location(tokenizer.current().line, tokenizer.current().column)));
+    first = (depth == 0 && token == "[") || (depth == 1 && token == ",");
+    depth += token == "[" || token == "{" || token == "<";
+    depth -= token == "]" || token == "}" || token == ">";
+  }
+  return items;
+}
+
 class Converter {
  public:
   explicit Converter(Lines& lines) : lines_(lines) {}
@@ -94,13 +136,17 @@ class Converter {
     message.GetReflection()->ListFields(message, &fields);
     for (const FieldDescriptor* field : fields) {
       if (!field->is_repeated()) {
-        members.push_back({field->name(), value(message, *field, -1, tree, where), find(*field, -1, tree, where)});
+        const Position start = find(*field, -1, tree, where);
+        members.push_back({field->name(), value(message, *field, -1, tree, start), start});
         continue;
       }
+      const std::vector<Position> places = item_positions(*field, tree);
+      const Position start = places.empty() ? where : places.front();
       Document list = Document::list().placed(find(*field, 0, tree, where));
-      for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i)
-        list.append(value(message, *field, i, tree, where));
-      const Position start = list.position();
+      for (int i = 0; i < message.GetReflection()->FieldSize(message, field); ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        list.append(value(message, *field, i, tree, at < places.size() ? places[at] : start));
+      }
       members.push_back({field->name(), std::move(list), start});
     }
     return Document::map(std::move(members)).placed(where);
@@ -113,9 +159,24 @@ class Converter {
     return location.line < 0 ? where : lines_.position(location);
   }
 
+  // Where the items of a repeated field stand. The tree has one entry for all of [a, b].
+  std::vector<Position> item_positions(const FieldDescriptor& field, const Tree* tree) const {
+    std::vector<Position> places;
+    for (int entry = 0; tree; ++entry) {
+      const TextFormat::ParseLocationRange range = tree->GetLocationRange(&field, entry);
+      if (range.start.line < 0 || range.end.line < 0) break;
+      const std::string_view written = lines_.between(range);
+      const std::size_t start = lines_.offset(range.start);
+      if (is_list(written))
+        for (const std::size_t item : list_items(written)) places.push_back(lines_.position_at(start + item));
+      else
+        places.push_back(lines_.position_at(start));
+    }
+    return places;
+  }
+
   Document value(const Message& message, const FieldDescriptor& field, int index, const Tree* tree,
-                 const Position& parent) const {
-    const Position where = find(field, index, tree, parent);
+                 const Position& where) const {
     const Reflection& values = *message.GetReflection();
     switch (field.cpp_type()) {
       case FieldDescriptor::CPPTYPE_MESSAGE: {

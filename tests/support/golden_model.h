@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "octet/base/error.h"
 #include "octet/nn/layers.h"
 #include "octet/quant/qat_layers.h"
 #include "support/golden_qat_modules.h"
