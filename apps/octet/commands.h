@@ -13,7 +13,7 @@ enum ExitCode { kSuccess = 0, kFailure = 1, kUsage = 2, kInterrupted = 130 };
 struct TrainCommand {
   std::filesystem::path experiment, run_directory = {};
   std::vector<octet::Override> overrides = {};
-  bool resume = false;
+  bool resume = false, allow_other_machine = false;
 };
 int run(const TrainCommand& command);
 

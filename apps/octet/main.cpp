@@ -53,7 +53,11 @@ int run_command_line(int argc, char** argv) {
   CLI::App* train_app = app.add_subcommand("train", "run an experiment");
   train_app->add_option("experiment", train.experiment, "YAML file")->type_name("EXPERIMENT")->required();
   add_overrides(*train_app, train.overrides);
-  train_app->add_flag("--resume", train.resume, "go on from the last checkpoint, bit for bit");
+  CLI::Option* resume = train_app->add_flag("--resume", train.resume, "go on from the last checkpoint, bit for bit");
+  train_app
+      ->add_flag("--allow-other-machine", train.allow_other_machine,
+                 "resume although oneDNN or its instruction set is another; the weights get other bits")
+      ->needs(resume);
   train_app->add_option("--run-dir", train.run_directory, "default: the experiment's run_dir")->type_name("DIR");
   add_threads(*train_app, threads);
 

@@ -9,8 +9,10 @@
 
 int run(const TrainCommand& command) {
   const octet::Experiment experiment = octet::read_experiment(command.experiment, command.overrides);
-  const octet::TrainOptions options{
-      .run_directory = command.run_directory, .resume = command.resume, .stop = &catch_stop_signals()};
+  const octet::TrainOptions options{.run_directory = command.run_directory,
+                                    .resume = command.resume,
+                                    .allow_other_machine = command.allow_other_machine,
+                                    .stop = &catch_stop_signals()};
   octet::RunResult result;
   {
     ProgressDisplay display;

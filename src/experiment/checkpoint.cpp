@@ -12,7 +12,7 @@
 namespace octet::detail {
 namespace {
 
-constexpr const char* kFormat = "octet checkpoint 1";
+constexpr const char* kFormat = "octet checkpoint 2";
 
 std::vector<StateEntry> entries_of(Module& module, Optimizer& optimizer) {
   std::vector<StateEntry> entries;
@@ -62,6 +62,12 @@ void require_same_run(const std::filesystem::path& path, const CheckpointHeader&
   };
   check(differences(header.experiment, experiment), "experiment");
   check(differences(header.data, data), "data");
+}
+
+void require_same_machine(const std::filesystem::path& path, const MachineUse& then, const MachineUse& now) {
+  require(same_machine(then, now), path.string(), ": the run was computed by oneDNN ", then.onednn, " with ", then.isa,
+          "; here oneDNN ", now.onednn, " with ", now.isa,
+          " would end it with other bits, which --allow-other-machine (TrainOptions::allow_other_machine) permits");
 }
 
 void load_checkpoint_state(const std::filesystem::path& path, Module& module, Optimizer& optimizer) {

@@ -29,6 +29,9 @@ CheckpointHeader read_checkpoint_header(const std::filesystem::path& path);
 void require_same_run(const std::filesystem::path& path, const CheckpointHeader& header, const Document& experiment,
                       const Document& data);
 
+/// Throws Error unless `now` computes the same bits as `then`, when the checkpoint was written.
+void require_same_machine(const std::filesystem::path& path, const MachineUse& then, const MachineUse& now);
+
 /// Reads the tensors into the network and the optimizer. Throws Error if they are not exactly those of the file.
 void load_checkpoint_state(const std::filesystem::path& path, Module& module, Optimizer& optimizer);
 

@@ -25,6 +25,13 @@ EpochReport parse_epoch(Fields& row) {
   return epoch;
 }
 
+MachineUse parse_machine(Fields& use) {
+  MachineUse machine{
+      .from_step = use.get_int("from_step", kCount), .onednn = use.get_string("onednn"), .isa = use.get_string("isa")};
+  use.finish();
+  return machine;
+}
+
 }  // namespace
 
 StepReport Progress::count_step(double loss, std::int64_t correct_images, std::int64_t step_images, double lr,
@@ -77,6 +84,13 @@ Document to_document(const EpochReport& e) {
                         {"test_seconds", e.test_seconds}});
 }
 
+Document to_document(const std::vector<MachineUse>& machines) {
+  Document list = Document::list();
+  for (const MachineUse& use : machines)
+    list.append(Document::map({{"from_step", use.from_step}, {"onednn", use.onednn}, {"isa", use.isa}}));
+  return list;
+}
+
 Document to_document(const Progress& p) {
   Document epochs = Document::list(), resumed_at = Document::list();
   for (const EpochReport& epoch : p.epochs) epochs.append(to_document(epoch));
@@ -90,6 +104,7 @@ Document to_document(const Progress& p) {
                         {"correct", p.correct},
                         {"epochs", std::move(epochs)},
                         {"resumed_at", std::move(resumed_at)},
+                        {"machines", to_document(p.machines)},
                         {"log_bytes", p.log_bytes}});
 }
 
@@ -105,9 +120,11 @@ Progress parse_progress(const Document& document) {
   p.correct = fields.get_int("correct", kCount);
   for (Fields& row : fields.fields_list("epochs")) p.epochs.push_back(parse_epoch(row));
   p.resumed_at = fields.get_ints("resumed_at", kCount);
+  for (Fields& use : fields.fields_list("machines")) p.machines.push_back(parse_machine(use));
   p.log_bytes = static_cast<std::uint64_t>(fields.get_int("log_bytes", kCount));
   fields.finish();
   if (static_cast<std::int64_t>(p.epochs.size()) != p.epoch) fields.fail_at("epochs", "there is not one row per epoch");
+  if (p.machines.empty()) fields.fail_at("machines", "is empty");
   return p;
 }
 

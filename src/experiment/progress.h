@@ -13,6 +13,14 @@
 
 namespace octet::detail {
 
+/// What computed the steps from `from_step` on. Octet's own loops give the same bits everywhere; oneDNN's do not.
+struct MachineUse {
+  std::int64_t from_step;
+  std::string onednn, isa;  ///< as in SystemInfo
+};
+
+inline bool same_machine(const MachineUse& a, const MachineUse& b) { return a.onednn == b.onednn && a.isa == b.isa; }
+
 struct Progress {
   std::int64_t step = 0;   ///< steps of the run that are done
   std::int64_t epoch = 0;  ///< the current one, from 0
@@ -24,6 +32,7 @@ struct Progress {
 
   std::vector<EpochReport> epochs = {};       ///< those that ended
   std::vector<std::int64_t> resumed_at = {};  ///< steps
+  std::vector<MachineUse> machines = {};      ///< one, unless the run was resumed on another
   std::uint64_t log_bytes = 0;                ///< length of log.jsonl
 
   double images_per_second() const { return seconds > 0 ? static_cast<double>(images) / seconds : 0.0; }
@@ -36,6 +45,7 @@ struct Progress {
 };
 
 Document to_document(const EpochReport& epoch);
+Document to_document(const std::vector<MachineUse>& machines);
 Document to_document(const Progress& progress);
 /// Throws Error with its position for anything that to_document() would not have written.
 Progress parse_progress(const Document& document);

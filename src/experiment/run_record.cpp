@@ -65,6 +65,11 @@ Document durations_of(const Progress& progress) {
   return Document::map({{"train_seconds", train}, {"test_seconds", test}});
 }
 
+MachineUse this_machine(std::int64_t from_step) {
+  const SystemInfo info = system_info();
+  return {.from_step = from_step, .onednn = info.onednn_version, .isa = info.isa};
+}
+
 }  // namespace
 
 RunRecord::RunRecord(const Experiment& experiment, const Datasets& data, const TrainOptions& options)
@@ -74,6 +79,7 @@ RunRecord::RunRecord(const Experiment& experiment, const Datasets& data, const T
       class_names_(names_of_classes(*data.train)),
       input_shape_(shape_of_input(experiment, *data.test)),
       resuming_(options.resume),
+      allow_other_machine_(options.allow_other_machine),
       directory_(options.resume ? find_run_directory(experiment, options.run_directory)
                                 : create_run_directory(experiment, options.run_directory)),
       started_(now_utc()) {}
@@ -87,7 +93,7 @@ Progress RunRecord::begin(Module& module, Optimizer& optimizer) {
 Progress RunRecord::begin_new() {
   write_file_atomically(directory_.experiment(), to_json(experiment_document_, kIndent) + '\n');
   log_.emplace(directory_.log(), 0);
-  return {};
+  return {.machines = {this_machine(0)}};
 }
 
 Progress RunRecord::resume(Module& module, Optimizer& optimizer) {
@@ -98,10 +104,13 @@ Progress RunRecord::resume(Module& module, Optimizer& optimizer) {
   const std::filesystem::path path = directory_.checkpoint();
   const CheckpointHeader header = read_checkpoint_header(path);
   require_same_run(path, header, experiment_document_, data_);
-  load_checkpoint_state(path, module, optimizer);
-  log_.emplace(directory_.log(), header.progress.log_bytes);
   Progress progress = header.progress;
+  const MachineUse then = progress.machines.back(), now = this_machine(progress.step);
+  if (!allow_other_machine_) require_same_machine(path, then, now);
+  load_checkpoint_state(path, module, optimizer);
+  log_.emplace(directory_.log(), progress.log_bytes);
   progress.resumed_at.push_back(progress.step);
+  if (!same_machine(then, now)) progress.machines.push_back(now);
   return progress;
 }
 
@@ -160,6 +169,7 @@ void RunRecord::write_manifest(const char* status, const Progress& progress, con
                                            {"started", started_},
                                            {"written", now_utc()},
                                            {"resumed_at_steps", std::move(resumed_at)},
+                                           {"machines", to_document(progress.machines)},
                                            {"experiment", experiment_document_},
                                            {"seeds", Document::map({{"experiment", experiment_.seed}})},
                                            {"data", std::move(data)},

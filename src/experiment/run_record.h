@@ -45,7 +45,7 @@ class RunRecord {
   Document data_;  ///< sizes and hashes of the datasets
   Document class_names_;
   Document input_shape_;  ///< [C, H, W] of a transformed test image
-  bool resuming_;
+  bool resuming_, allow_other_machine_;
   RunDirectory directory_;
   std::optional<RunLog> log_;
   std::string started_;

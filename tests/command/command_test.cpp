@@ -19,6 +19,7 @@ namespace octet {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -199,6 +200,38 @@ TEST_F(OctetCommand, EndsWithACheckpointOnCtrlC) {
     EXPECT_EQ(manifest(run_dir).at("status").as_string(), "stopped");
     EXPECT_TRUE(fs::exists(directory_ / run_dir / "checkpoint.safetensors"));
   }
+}
+
+TEST_F(OctetCommand, ResumesWithOtherInstructionsOnlyIfAllowed) {
+  const std::vector<std::string> train = {"train", experiment_, "--set", "epochs=100000", "--run-dir", "run"};
+  const auto stop_after_a_step = [&](std::vector<std::string> arguments) {
+    Command command(directory_, std::move(arguments));
+    command.read_until("train loss");
+    command.send(SIGINT);
+    command.read_all();
+    return command.exit_code();
+  };
+  const auto with = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), train.begin(), train.end());
+    return options;
+  };
+  setenv("ONEDNN_MAX_CPU_ISA", "SSE41", /*overwrite=*/1);
+  const int first = stop_after_a_step(train);
+  unsetenv("ONEDNN_MAX_CPU_ISA");
+  ASSERT_EQ(first, 130);
+
+  const Result refused = run(with({"--resume"}));
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.output, AllOf(HasSubstr("octet: run/checkpoint.safetensors: the run was computed by oneDNN "),
+                                    HasSubstr("--allow-other-machine")));
+  EXPECT_EQ(stop_after_a_step(with({"--resume", "--allow-other-machine"})), 130);
+  const Document machines = manifest("run").at("machines");
+  ASSERT_EQ(machines.items().size(), 2U);
+  EXPECT_NE(machines.items()[0].at("isa").as_string(), machines.items()[1].at("isa").as_string());
+  EXPECT_EQ(machines.items()[1].at("from_step").as_integer(),
+            manifest("run").at("resumed_at_steps").items()[0].as_integer());
+
+  EXPECT_EQ(run(with({"--allow-other-machine"})).code, 2) << "it means nothing without --resume";
 }
 
 TEST_F(OctetCommand, ResumesTheWayItSays) {

@@ -27,7 +27,7 @@ struct Parts {
 CheckpointHeader header() {
   return {.experiment = to_document(tiny_experiment()),
           .data = Document::map({{"train", Document::map({{"sha256", "aa"}})}}),
-          .progress = {.step = 5, .batch = 5}};
+          .progress = {.step = 5, .batch = 5, .machines = {{0, "2.6.3", "AVX2"}}}};
 }
 
 TEST(Checkpoint, GivesBackHeaderAndState) {
@@ -53,14 +53,14 @@ TEST(Checkpoint, IsNoWeightFile) {
             path.string() + R"(: is no checkpoint: its header has no "format")");
   save_weights(*parts.module, path, {{"format", "pt"}});
   EXPECT_EQ(error_text([&] { detail::read_checkpoint_header(path); }),
-            path.string() + R"(: the format is "pt", expected "octet checkpoint 1")");
+            path.string() + R"(: the format is "pt", expected "octet checkpoint 2")");
 }
 
 TEST(Checkpoint, SaysWhereItsHeaderIsDamaged) {
   const auto path = fresh_path("w.safetensors");
   Parts parts(tiny_experiment());
   save_weights(*parts.module, path,
-               {{"format", "octet checkpoint 1"}, {"experiment", "{}"}, {"data", "{}"}, {"progress", "{"}});
+               {{"format", "octet checkpoint 2"}, {"experiment", "{}"}, {"data", "{}"}, {"progress", "{"}});
   EXPECT_EQ(error_text([&] { detail::read_checkpoint_header(path); }).find(path.string() + " (progress):1:2: "), 0U);
 }
 
@@ -72,6 +72,21 @@ TEST(Checkpoint, BelongsToItsExperimentAndData) {
             "p: a run goes on only with the experiment that it started with; then and now: seed: 1 and 3");
   EXPECT_EQ(error_text([&] { require_same_run("p", header(), header().experiment, data); }),
             R"(p: a run goes on only with the data that it started with; then and now: train.sha256: "aa" and "bb")");
+}
+
+TEST(Checkpoint, BelongsToOneDnnAndItsInstructions) {
+  const detail::MachineUse then = {0, "2.6.3", "AVX2"};
+  EXPECT_NO_THROW(require_same_machine("p", then, {7, "2.6.3", "AVX2"}));
+  EXPECT_EQ(error_text([&] {
+              require_same_machine("p", then, {7, "2.6.3", "SSE41"});
+            }),
+            "p: the run was computed by oneDNN 2.6.3 with AVX2; here oneDNN 2.6.3 with SSE41 would end it with other "
+            "bits, which --allow-other-machine (TrainOptions::allow_other_machine) permits");
+  EXPECT_EQ(error_text([&] {
+              require_same_machine("p", then, {7, "3.7.2", "AVX2"});
+            }),
+            "p: the run was computed by oneDNN 2.6.3 with AVX2; here oneDNN 3.7.2 with AVX2 would end it with other "
+            "bits, which --allow-other-machine (TrainOptions::allow_other_machine) permits");
 }
 
 TEST(Checkpoint, DoesNotFitAnotherNetwork) {

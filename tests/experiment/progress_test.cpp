@@ -35,6 +35,7 @@ TEST(Progress, SurvivesBeingWritten) {
   at.end_epoch(0.1, 1e-9, 1.0 / 7, 3.3);
   at.count_step(0.1, 1, 8, 0.05, 0.123456789);
   at.resumed_at = {1, 2};
+  at.machines = {{0, "2.6.3", "AVX2"}, {2, "3.7.2", "AVX512_CORE"}};
   at.log_bytes = 77;
   const std::string written = to_json(to_document(at));
   EXPECT_EQ(to_json(to_document(detail::parse_progress(parse_json(written, "p")))), written);
@@ -48,6 +49,8 @@ TEST(Progress, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(error(R"({"step": -1})"), "p:1:10: progress.step: has to be at least 0 but is -1");
   std::string written = to_json(to_document(Progress{.epoch = 2}));
   EXPECT_EQ(error(written), "p:1:107: progress.epochs: there is not one row per epoch");
+  written = to_json(to_document(Progress()));
+  EXPECT_EQ(error(written), "p:1:141: progress.machines: is empty");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <sstream>
 
+#include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/experiment/system_info.h"
 #include "octet/nn/safetensors.h"
@@ -56,11 +57,13 @@ TEST_F(RunRecordTest, LeavesTheFilesThatRunDirectoryLists) {
 
 TEST_F(RunRecordTest, ManifestSaysHowTheRunCameAbout) {
   const Document manifest = json(directory_.manifest());
-  EXPECT_THAT(keys(manifest), ElementsAre("format", "status", "started", "written", "resumed_at_steps", "experiment",
-                                          "seeds", "data", "environment", "durations", "result"));
+  EXPECT_THAT(keys(manifest), ElementsAre("format", "status", "started", "written", "resumed_at_steps", "machines",
+                                          "experiment", "seeds", "data", "environment", "durations", "result"));
   EXPECT_EQ(manifest.at("status").as_string(), "complete");
   EXPECT_EQ(to_json(manifest.at("experiment")), to_json(to_document(tiny_experiment())));
   EXPECT_EQ(to_json(manifest.at("environment")), to_json(to_document(system_info())));
+  EXPECT_EQ(to_json(manifest.at("machines")), text(R"([{"from_step": 0, "onednn": ")", system_info().onednn_version,
+                                                   R"(", "isa": ")", system_info().isa, R"("}])"));
   EXPECT_EQ(to_json(manifest.at("seeds")), R"({"experiment": 1})");
   EXPECT_EQ(manifest.at("data").at("train").at("samples").as_integer(), 28);
   EXPECT_EQ(manifest.at("data").at("train").at("sha256").as_string().size(), 64U);
