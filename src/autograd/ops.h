@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -93,13 +92,13 @@ Tensor flatten(const Tensor& x, std::int64_t start_dim = 1, std::int64_t end_dim
 
 struct MaxPool2dParams {
   Size2 kernel_size;
-  std::optional<Size2> stride{};  ///< default: kernel_size
+  OptionalSize2 stride = {};  ///< default: kernel_size
   Size2 padding = 0, dilation = 1;
   bool ceil_mode = false;
 };
 struct AvgPool2dParams {
   Size2 kernel_size;
-  std::optional<Size2> stride{};  ///< default: kernel_size
+  OptionalSize2 stride = {};  ///< default: kernel_size
   Size2 padding = 0;
   bool ceil_mode = false;
   bool count_include_pad = true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <vector>
 
@@ -26,6 +27,14 @@ struct Size2 {
   constexpr Size2(std::int64_t both) : h(both), w(both) {}  // NOLINT: implicit on purpose
   constexpr Size2(std::int64_t height, std::int64_t width) : h(height), w(width) {}
   friend constexpr bool operator==(const Size2&, const Size2&) = default;
+};
+
+/// A Size2 that may be left out; what stands in for it is said where it is an option. Unlike std::optional<Size2> it
+/// can be written as a Size2 is: `.stride = 2`, `.stride = {1, 2}`.
+class OptionalSize2 : public std::optional<Size2> {
+ public:
+  using std::optional<Size2>::optional;
+  constexpr OptionalSize2(std::int64_t height, std::int64_t width) : std::optional<Size2>(Size2(height, width)) {}
 };
 
 /// Prints "3x5".

@@ -36,6 +36,17 @@ TEST(PoolLayers, ComputeWhatTheirOpsDo) {
   expect_computes(channels, flatten(image(), 1, 2));
 }
 
+TEST(PoolLayers, TakeTheStrideInEveryForm) {
+  const auto max = [](OptionalSize2 stride) {
+    return MaxPool2d({.kernel_size = {3, 2}, .stride = stride})(image()).shape();
+  };
+  EXPECT_EQ(max({}), (Shape{2, 3, 2, 3})) << "as the kernel";
+  EXPECT_EQ(max(2), (Shape{2, 3, 3, 3}));
+  EXPECT_EQ(max({1, 2}), (Shape{2, 3, 5, 3}));
+  EXPECT_EQ(MaxPool2d({.kernel_size = 2, .stride = {1, 2}})(image()).shape(), (Shape{2, 3, 6, 3}));
+  EXPECT_EQ(AvgPool2d({.kernel_size = 2, .stride = {1, 2}})(image()).shape(), (Shape{2, 3, 6, 3}));
+}
+
 TEST(PoolLayers, NameTheOptionThatIsWrong) {
   EXPECT_EQ(error_text([] { MaxPool2d({.kernel_size = 0}); }),
             "MaxPool2d: kernel_size must be positive (kernel_size 0x0)");
