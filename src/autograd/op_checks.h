@@ -39,6 +39,11 @@ struct ShapeAndLayout {
 
   explicit ShapeAndLayout(const Tensor& x) : shape(x.shape()), layout(x.layout()) {}
   Tensor empty() const { return Tensor::empty(shape, layout); }
+  Tensor filled(double value) const {
+    Tensor t = empty();
+    std::ranges::fill(t.mutable_values(), static_cast<float>(value));
+    return t;
+  }
 };
 
 inline Tensor empty_like(const Tensor& x) { return Tensor::empty(x.shape(), x.layout()); }

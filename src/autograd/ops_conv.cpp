@@ -29,8 +29,7 @@ void check_options(const char* op, Size2 stride, Size2 padding, Size2 dilation, 
 }
 
 void check_operands(const char* op, const Tensor& x, const Tensor& w) {
-  require(x.defined() && x.rank() == 4, op, ": x must be [N, C, H, W], got ", x.defined() ? x.shape() : Shape{});
-  require(x.layout() == Layout::kChannelsLast, op, ": x must be an activation, not a weight (make it with from_nchw)");
+  detail::require_activation(op, "x", x);
   require(w.defined() && w.rank() == 4, op, ": w must be 4-D, got ", w.defined() ? w.shape() : Shape{});
   require(w.layout() == Layout::kRowMajor, op, ": w must be row-major, not an activation (make it with from_values)");
   require(w.size() > 0, op, ": w ", w.shape(), " is empty");

@@ -44,13 +44,6 @@ const Tensor& wider(const char* op, const Tensor& a, const Tensor& b) {
   return b_wider ? b : a;
 }
 
-// A one-element gradient.
-Tensor filled(const ShapeAndLayout& place, double value) {
-  Tensor t = place.empty();
-  t.mutable_values()[0] = static_cast<float>(value);
-  return t;
-}
-
 }  // namespace
 
 Tensor relu6(const Tensor& x) {
@@ -101,12 +94,12 @@ Tensor sub(const Tensor& a, const Tensor& b) {
                   const std::int64_t size = dy.size();
                   const float* const from = dy.values().data();
                   std::vector<Tensor> grads(2);
-                  if (needs[0]) grads[0] = a.shape == dy.shape() ? dy : filled(a, kernels::sum(size, from));
+                  if (needs[0]) grads[0] = a.shape == dy.shape() ? dy : a.filled(kernels::sum(size, from));
                   if (needs[1] && b.shape == dy.shape()) {
                     grads[1] = b.empty();
                     kernels::scale(size, -1.0F, from, grads[1].mutable_values().data());
                   } else if (needs[1]) {
-                    grads[1] = filled(b, -kernels::sum(size, from));
+                    grads[1] = b.filled(-kernels::sum(size, from));
                   }
                   return grads;
                 });
@@ -122,7 +115,7 @@ Tensor factor_gradient(const ShapeAndLayout& a, const Tensor& b, const Tensor& d
     kernels::scale(n, b.item(), dy.values().data(), da.mutable_values().data());
     return da;
   }
-  if (a.shape != dy.shape()) return filled(a, kernels::dot(n, dy.values().data(), b.values().data()));
+  if (a.shape != dy.shape()) return a.filled(kernels::dot(n, dy.values().data(), b.values().data()));
   Tensor da = a.empty();
   kernels::product(n, dy.values().data(), b.values().data(), da.mutable_values().data());
   return da;

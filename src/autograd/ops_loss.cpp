@@ -47,12 +47,6 @@ Tensor along_rows(const char* op, const Tensor& x, std::int64_t dim, SoftmaxForw
       });
 }
 
-Tensor filled(const ShapeAndLayout& place, double value) {
-  Tensor t = place.empty();
-  std::ranges::fill(t.mutable_values(), static_cast<float>(value));
-  return t;
-}
-
 }  // namespace
 
 Tensor softmax(const Tensor& x, std::int64_t dim) {
@@ -121,7 +115,7 @@ Tensor mean(const Tensor& x) {
   const double n = static_cast<double>(x.size());
   return record("mean", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()) / n)), {x}, {},
                 [from = ShapeAndLayout(x), n](const Tensor& dy, const NeedsGrad&) {
-                  return std::vector<Tensor>{filled(from, static_cast<double>(dy.item()) / n)};
+                  return std::vector<Tensor>{from.filled(static_cast<double>(dy.item()) / n)};
                 });
 }
 
@@ -129,7 +123,7 @@ Tensor sum(const Tensor& x) {
   require_defined("sum", "x", x);
   return record("sum", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()))), {x}, {},
                 [from = ShapeAndLayout(x)](const Tensor& dy, const NeedsGrad&) {
-                  return std::vector<Tensor>{filled(from, static_cast<double>(dy.item()))};
+                  return std::vector<Tensor>{from.filled(static_cast<double>(dy.item()))};
                 });
 }
 

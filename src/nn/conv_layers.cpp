@@ -6,9 +6,13 @@
 
 #include "octet/base/error.h"
 #include "octet/nn/init.h"
+#include "octet/nn/layer_checks.h"
 
 namespace octet {
 namespace {
+
+using detail::require_not_negative;
+using detail::require_positive;
 
 // Weights and biases of all three layers start uniform in [-1/sqrt(fan_in), 1/sqrt(fan_in)].
 Tensor new_weight(const Shape& shape, Rng& rng) {
@@ -22,18 +26,6 @@ Tensor new_bias(std::int64_t size, const Tensor& weight, Rng& rng) {
   const auto bound = static_cast<float>(1.0 / std::sqrt(static_cast<double>(init::fans(weight).in)));
   init::uniform(bias, -bound, bound, rng);
   return bias;
-}
-
-void require_positive(const char* layer, const char* option, std::int64_t value) {
-  require(value > 0, layer, ": ", option, " must be positive (", option, ' ', value, ")");
-}
-
-void require_positive(const char* layer, const char* option, Size2 size) {
-  require(size.h > 0 && size.w > 0, layer, ": ", option, " must be positive (", option, ' ', size, ")");
-}
-
-void require_not_negative(const char* layer, const char* option, Size2 size) {
-  require(size.h >= 0 && size.w >= 0, layer, ": ", option, " must not be negative (", option, ' ', size, ")");
 }
 
 // The rules that Conv2d and ConvTranspose2d share.

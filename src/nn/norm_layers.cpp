@@ -4,11 +4,12 @@
 #include <cmath>
 
 #include "octet/base/error.h"
+#include "octet/nn/layer_checks.h"
 
 namespace octet {
 
 BatchNorm2d::BatchNorm2d(Options options) : options_(options) {
-  require(options_.features > 0, "BatchNorm2d: features must be positive (features ", options_.features, ")");
+  detail::require_positive("BatchNorm2d", "features", options_.features);
   require(options_.eps >= 0 && std::isfinite(options_.eps), "BatchNorm2d: eps must be finite and not negative (eps ",
           options_.eps, ")");
   const float momentum = options_.momentum.value_or(0.0F);

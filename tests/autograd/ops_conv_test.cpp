@@ -191,9 +191,12 @@ TEST(Conv2d, RejectsOperandsThatDoNotFit) {
   EXPECT_EQ(message(x, weight({8, 32, 3, 30}), {}, {.padding = {0, 1}, .dilation = 2}),
             "conv2d: the window 5x59 (kernel 3x30, dilation 2x2) is larger than the padded input 56x58 (x [8, 32, 56, "
             "56])");
-  EXPECT_EQ(message({}, w, {}, {}), "conv2d: x must be [N, C, H, W], got []");
-  EXPECT_EQ(message(Tensor::zeros({4, 4}), w, {}, {}), "conv2d: x must be [N, C, H, W], got [4, 4]");
-  EXPECT_EQ(message(w, w, {}, {}), "conv2d: x must be an activation, not a weight (make it with from_nchw)");
+  EXPECT_EQ(message({}, w, {}, {}), "conv2d: x must be defined");
+  EXPECT_EQ(message(Tensor::zeros({4, 4}), w, {}, {}), "conv2d: x must be an activation [N, C, H, W] (x [4, 4])");
+  EXPECT_EQ(
+      message(w, w, {}, {}),
+      "conv2d: x must be an activation, which lies channels-last; it is row-major, as weights are (x [128, 64, 3, "
+      "3])");
   EXPECT_EQ(message(x, {}, {}, {}), "conv2d: w must be 4-D, got []");
   EXPECT_EQ(message(x, x, {}, {}), "conv2d: w must be row-major, not an activation (make it with from_values)");
   EXPECT_EQ(message(x, weight({8, 32, 0, 3}), {}, {}), "conv2d: w [8, 32, 0, 3] is empty");
