@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "octet/autograd/integers.h"
 #include "octet/autograd/tape.h"
 #include "octet/autograd/tensor.h"
 #include "octet/kernels/epilogue.h"
@@ -20,12 +21,30 @@
 
 namespace octet::detail {
 
-/// One batch normalisation, once its statistics are known: what the forward and the backward pass need of it.
+/// What an int8 layer leaves: sums of integers, and how they become floats, (sum - 0) * factor[c] + bias[c].
+struct IntegerSums {
+  Tensor sums;
+  kernels::Buffer values;  ///< three runs of `channels` floats: zeros, factor, bias
+  std::int64_t channels = 0;
+
+  const float* zeros() const { return values.floats(); }
+  const float* factor() const { return values.floats() + channels; }
+  const float* bias() const { return values.floats() + 2 * channels; }
+};
+
+/// One batch normalisation, once its statistics are known: what the forward and the backward pass need of it. Behind an
+/// int8 layer it reads the sums of integers: their factor is part of mean and scale, and the floats are never written.
 struct BatchNormState {
-  Tensor x, gamma, beta;   ///< the op's inputs; gamma and beta may be undefined
-  kernels::Buffer values;  ///< four runs of `channels` floats: mean, 1/sqrt(var + eps), scale, shift
+  Tensor x, gamma, beta;                    ///< the op's inputs; gamma and beta may be undefined
+  std::shared_ptr<const IntegerSums> sums;  ///< what x would be computed from, or null
+  kernels::Buffer values;                   ///< four runs of `channels` floats: mean, 1/sqrt(var + eps), scale, shift
   std::int64_t channels = 0;
   bool training = false;  ///< statistics depend on x, and so does the gradient
+
+  /// What mean, scale and shift apply to.
+  const float* data() const { return (sums ? sums->sums : x).values().data(); }
+  /// x = data * factor [+ bias].
+  float factor(std::int64_t c) const { return sums ? sums->factor()[c] : 1.0F; }
 
   const float* mean() const { return values.floats(); }
   const float* inverse_std() const { return values.floats() + channels; }
@@ -38,18 +57,22 @@ struct Pending {
   struct Term {
     Tensor x;
     std::shared_ptr<const BatchNormState> norm;  ///< null: the term is x itself
+    std::shared_ptr<const IntegerSums> sums{};   ///< if set, x is undefined and the only term is this
     kernels::EpilogueTerm values() const;
   };
   std::vector<Term> terms;
   bool relu = false;
 
-  bool any_norm() const;
+  /// Some term has values per channel, so that the last dimension matters.
+  bool per_channel() const;
 };
 
 /// Values, shared by a tensor and its detached handles.
 struct Storage {
   kernels::Buffer buffer;
-  std::unique_ptr<const Pending> pending;  ///< if set, `buffer` is empty until the first reader
+  std::unique_ptr<const Pending> pending;                ///< if set, `buffer` is empty until the first reader
+  std::unique_ptr<const ActivationIntegers> activation;  ///< if set, `buffer` may be empty until somebody wants floats
+  std::unique_ptr<const WeightIntegers> weight;          ///< beside the values
 };
 
 /// One entry of the tape.
@@ -83,6 +106,12 @@ struct TensorBody {
 /// A tensor whose values are `pending`. Terms that are pending themselves are computed now: recipes do not nest, so
 /// that neither the stack nor what they keep alive grows with their number.
 Tensor make_pending(const Shape& shape, Layout layout, Pending pending);
+/// A tensor whose values are integers until somebody wants floats.
+Tensor make_quantized(const Shape& shape, Layout layout, ActivationIntegers integers);
+/// The result of an int8 layer: what batch_norm() reads as it is, and every other reader as floats.
+Tensor make_integer_sums(const Shape& shape, Layout layout, IntegerSums sums);
+/// The sums behind t, or null.
+std::shared_ptr<const IntegerSums> integer_sums_of(const Tensor& t);
 /// a + b, computed by its first reader. Shapes and layouts are equal.
 Tensor pending_sum(const Tensor& a, const Tensor& b);
 /// The recipe of t's values if they have not been computed yet, else null; always null while a trace is taken.

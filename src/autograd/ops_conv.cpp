@@ -2,12 +2,14 @@
 // A transposed convolution is the data gradient of a convolution, so three kernels serve both.
 #include <algorithm>
 
+#include "octet/autograd/body.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/kernels/channel_sums.h"
 #include "octet/kernels/conv.h"
 #include "octet/kernels/gemm.h"
+#include "octet/kernels/int8_conv.h"
 
 namespace octet {
 namespace {
@@ -114,14 +116,86 @@ Size2 zero_border(const ConvTranspose2dParams& p) {
   return {rows(p.output_padding.h, p.padding.h, p.stride.h), rows(p.output_padding.w, p.padding.w, p.stride.w)};
 }
 
+// ---- in int8
+// ---------------------------------------------------------------------------------------------------------
+
+bool has_integers(const Tensor& x, const Tensor& w) { return activation_integers(x) && weight_integers(w); }
+
+// The result of an int8 layer with `channels` outputs; kernel(input, weight, sums) computes its sums.
+template <typename Kernel>
+Tensor int8_result(const Tensor& x, const Tensor& w, const Tensor& bias, const Shape& shape, Layout layout,
+                   std::int64_t channels, const Kernel& kernel) {
+  const ActivationIntegers& input = *activation_integers(x);
+  const WeightIntegers& weight = *weight_integers(w);
+  detail::IntegerSums result{Tensor::empty(shape, layout), kernels::Buffer::floats(3 * channels), channels};
+  kernel(kernels::Int8Input{input.data(), input.scale.zero_point}, weight.q.data(),
+         result.sums.mutable_values().data());
+  float* const zeros = result.values.floats();
+  float* const factor = std::fill_n(zeros, channels, 0.0F);
+  float* const shift =
+      std::ranges::transform(weight.scales, factor, [&](float s) { return input.scale.scale * s; }).out;
+  if (bias.defined())
+    std::ranges::copy(bias.values(), shift);
+  else
+    std::fill_n(shift, channels, 0.0F);
+  return detail::make_integer_sums(shape, layout, std::move(result));
+}
+
+// The gradient of a convolution's weight; x quantized stays so until a kernel wants it.
+void weight_gradient(const ConvShape& s, const Tensor& x, const Tensor& dy, float* dw) {
+  if (const ActivationIntegers* const integers = activation_integers(x))
+    return kernels::conv_backward_weights(s, {integers->data(), integers->scale}, dy.values().data(), dw);
+  kernels::conv_backward_weights(s, x.values().data(), dy.values().data(), dw);
+}
+
+Tensor conv2d_result(const ConvShape& s, const Tensor& x, const Tensor& w, const Tensor& bias) {
+  const Shape shape{s.n, s.co, s.oh, s.ow};
+  if (has_integers(x, w))
+    return int8_result(
+        x, w, bias, shape, Layout::kChannelsLast, s.co,
+        [&](const kernels::Int8Input& q, const std::int8_t* w8, float* sums) { kernels::int8_conv(s, q, w8, sums); });
+  Tensor y = Tensor::empty(shape);
+  kernels::conv_forward(s, x.values().data(), w.values().data(), bias.defined() ? bias.values().data() : nullptr,
+                        y.mutable_values().data());
+  return y;
+}
+
+Tensor conv_transpose2d_result(const ConvShape& s, const Tensor& x, const Tensor& w, const Tensor& bias) {
+  const Shape shape{s.n, s.ci, s.h, s.w};
+  if (has_integers(x, w))
+    return int8_result(x, w, bias, shape, Layout::kChannelsLast, s.ci,
+                       [&](const kernels::Int8Input& q, const std::int8_t* w8, float* sums) {
+                         kernels::int8_conv_transpose(s, q, w8, sums);
+                       });
+  Tensor y = Tensor::empty(shape);
+  float* const values = y.mutable_values().data();
+  kernels::conv_backward_data(s, w.values().data(), x.values().data(), values);
+  if (bias.defined()) kernels::add_channels({s.n * s.h * s.w, s.ci}, bias.values().data(), values);
+  return y;
+}
+
+// In int8 a linear layer is a 1x1 convolution of images of one pixel.
+Tensor linear_result(const kernels::LinearShape& s, const Shape& shape, const Tensor& x, const Tensor& w,
+                     const Tensor& bias) {
+  if (has_integers(x, w))
+    return int8_result(x, w, bias, shape, Layout::kRowMajor, s.out,
+                       [&](const kernels::Int8Input& q, const std::int8_t* w8, float* sums) {
+                         kernels::int8_conv(
+                             {.n = s.rows, .ci = s.in, .h = 1, .w = 1, .co = s.out, .kh = 1, .kw = 1, .oh = 1, .ow = 1},
+                             q, w8, sums);
+                       });
+  Tensor y = Tensor::empty(shape, Layout::kRowMajor);
+  kernels::linear_forward(s, x.values().data(), w.values().data(), y.mutable_values().data());
+  if (bias.defined()) kernels::add_channels({s.rows, s.out}, bias.values().data(), y.mutable_values().data());
+  return y;
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
   const ConvShape s = conv2d_shape(x, w, params);
   check_bias("conv2d", bias, s.co);
-  Tensor y = Tensor::empty({s.n, s.co, s.oh, s.ow});
-  kernels::conv_forward(s, x.values().data(), w.values().data(), bias.defined() ? bias.values().data() : nullptr,
-                        y.mutable_values().data());
+  Tensor y = conv2d_result(s, x, w, bias);
 
   const auto attributes = [params] {
     return Attributes{{"stride", as_list(params.stride)},
@@ -133,7 +207,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
     std::vector<Tensor> grads(3);
     if (needs[1]) {
       grads[1] = empty_like(w);
-      kernels::conv_backward_weights(s, x.values().data(), dy.values().data(), grads[1].mutable_values().data());
+      weight_gradient(s, x, dy, grads[1].mutable_values().data());
     }
     if (needs[0]) {
       grads[0] = empty_like(x);
@@ -152,10 +226,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
     cut.padding = {params.padding.h + border.h * params.stride.h, params.padding.w + border.w * params.stride.w};
     return conv_transpose2d(pad2d(x, border, PaddingMode::kZeros), w, bias, cut);
   }
-  Tensor y = Tensor::empty({s.n, s.ci, s.h, s.w});
-  float* const values = y.mutable_values().data();
-  kernels::conv_backward_data(s, w.values().data(), x.values().data(), values);
-  if (bias.defined()) kernels::add_channels({s.n * s.h * s.w, s.ci}, bias.values().data(), values);
+  Tensor y = conv_transpose2d_result(s, x, w, bias);
 
   const auto attributes = [params] {
     return Attributes{{"stride", as_list(params.stride)},
@@ -190,9 +261,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   const kernels::LinearShape s{x.size() / w.dim(1), w.dim(1), w.dim(0)};
   Shape shape = x.shape();
   shape.back() = s.out;
-  Tensor y = Tensor::empty(shape, Layout::kRowMajor);
-  kernels::linear_forward(s, x.values().data(), w.values().data(), y.mutable_values().data());
-  if (bias.defined()) kernels::add_channels({s.rows, s.out}, bias.values().data(), y.mutable_values().data());
+  Tensor y = linear_result(s, shape, x, w, bias);
 
   return record("linear", y, {x, w, bias}, nullptr, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
     std::vector<Tensor> grads(3);

@@ -7,7 +7,9 @@
 // with r = 1/sqrt(var + eps) and M values per channel (Ioffe and Szegedy, 2015); in evaluation the last two terms of dx
 // vanish.
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <optional>
 
 #include "octet/autograd/body.h"
 #include "octet/autograd/ops.h"
@@ -25,6 +27,10 @@ using kernels::Buffer;
 
 using NormPtr = std::shared_ptr<const BatchNormState>;
 
+void require_finite(const char* layer, const Tensor& x, bool finite) {
+  require(finite, layer, ": the input has values that are not finite (x ", x.shape(), ")");
+}
+
 // ---- backward of a combination -------------------------------------------------------------------------------------
 
 // The inputs of a combination as the tape sees them: x, gamma, beta of each batch norm, x of each plain term.
@@ -38,13 +44,13 @@ std::vector<Tensor> tape_inputs(const Pending& pending) {
 }
 
 kernels::EpilogueTerm term_of(const BatchNormState& norm) {
-  return {norm.x.values().data(), norm.mean(), norm.scale(), norm.shift()};
+  return {norm.data(), norm.mean(), norm.scale(), norm.shift()};
 }
 
 // What upstream sent: one tensor, or two still to be added.
 void read_upstream(const Tensor& dy, kernels::EpilogueGradient& g) {
   const Pending* pending = detail::pending_of(dy);
-  const auto plain = [](const Pending::Term& term) { return !term.norm; };
+  const auto plain = [](const Pending::Term& term) { return !term.norm && !term.sums; };
   if (pending && !pending->relu && pending->terms.size() == 2 && std::ranges::all_of(pending->terms, plain)) {
     for (int i = 0; i < 2; ++i) g.dy[i] = pending->terms[static_cast<std::size_t>(i)].x.values().data();
   } else {
@@ -63,8 +69,9 @@ void norm_gradients(const BatchNormState& norm, const kernels::Rows& rows, const
     float *k0 = k.floats(), *k1 = k0 + channels, *k2 = k1 + channels;
     const float inverse_count = norm.training ? 1.0F / static_cast<float>(rows.rows) : 0.0F;
     for (std::int64_t c = 0; c < channels; ++c) {
-      k0[c] = norm.scale()[c];
-      k1[c] = -k0[c] * r[c] * r[c] * s1[c] * inverse_count;
+      const float factor = norm.factor(c);  // x - mean is factor times what the sums and the kernel see
+      k0[c] = norm.gamma.defined() ? norm.gamma.values()[static_cast<std::size_t>(c)] * r[c] : r[c];
+      k1[c] = -k0[c] * r[c] * r[c] * (factor * factor * s1[c]) * inverse_count;
       k2[c] = -k0[c] * s0[c] * inverse_count;
     }
     grads[at] = Tensor::empty(norm.x.shape(), norm.x.layout());
@@ -72,7 +79,8 @@ void norm_gradients(const BatchNormState& norm, const kernels::Rows& rows, const
   }
   if (needs[at + 1]) {
     grads[at + 1] = Tensor::empty(norm.gamma.shape());
-    std::transform(s1, s1 + channels, r, grads[at + 1].mutable_values().data(), std::multiplies<>());
+    float* const dgamma = grads[at + 1].mutable_values().data();
+    for (std::int64_t c = 0; c < channels; ++c) dgamma[c] = norm.factor(c) * s1[c] * r[c];
   }
   if (needs[at + 2]) grads[at + 2] = Tensor::from_values(norm.beta.shape(), {s0, static_cast<std::size_t>(channels)});
 }
@@ -82,7 +90,9 @@ struct EpilogueBackward {
   kernels::Rows rows;
   std::vector<NormPtr> norms;  // one per term, null for a plain term
   bool relu;
-  Tensor y;  // the result, where the mask is read from it; else undefined
+  Tensor y;                                         // the result, where the mask is read from it; else undefined
+  std::optional<kernels::ClippedGrid> quantizer{};  // of the result, whose mask is computed again from ...
+  std::vector<Pending::Term> quantized_terms{};     // ... these
 
   std::vector<Tensor> operator()(const Tensor& dy, const NeedsGrad& needs) const {
     kernels::EpilogueGradient g;
@@ -94,23 +104,29 @@ struct EpilogueBackward {
       if (norms[t]) g.terms[t] = term_of(*norms[t]);
       (norms[t] ? any_norm : any_plain) = true;
     }
+    if (quantizer) {
+      g.quantizer = &*quantizer;
+      for (std::size_t t = 0; t < quantized_terms.size(); ++t) g.terms[t] = quantized_terms[t].values();
+    }
 
     // d is written where somebody takes it as it is, or where two batch norms would compute it again.
-    const bool d_is_dy = !relu && !g.dy[1];
+    const bool d_is_dy = !relu && !quantizer && !g.dy[1];
     const bool write = !d_is_dy && (any_plain || norms.size() == 2);
     Tensor d = write ? Tensor::empty(dy.shape(), dy.layout()) : dy;
     float* const d_out = write ? d.mutable_values().data() : nullptr;
     const Buffer sums = Buffer::floats(3 * rows.channels);
     float* const s0 = sums.floats();
     float* const s[2] = {s0 + rows.channels, s0 + 2 * rows.channels};
+    kernels::ClipGradients clips{0.0, 0.0};
     if (any_norm)
-      kernels::epilogue_backward_sums(rows, g, d_out, s0, s);
+      clips = kernels::epilogue_backward_sums(rows, g, d_out, s0, s);
     else if (write)
       kernels::epilogue_backward_mask(rows, g, d_out);
     if (write) {
       g.dy[0] = d_out;
       g.dy[1] = g.y = nullptr;
       g.relu = false;
+      g.quantizer = nullptr;
     }
 
     std::vector<Tensor> grads(needs.size());
@@ -122,36 +138,47 @@ struct EpilogueBackward {
         grads[at] = d;
       at += norms[t] ? 3 : 1;
     }
+    if (quantizer) {
+      if (needs[at]) grads[at] = Tensor::scalar(static_cast<float>(clips.clip_max));
+      if (needs[at + 1]) grads[at + 1] = Tensor::scalar(static_cast<float>(clips.clip_min));
+    }
     return grads;
   }
 };
+
+// The history of a combination is its own: not cut off by detach() or NoGrad, no leaf that wants a gradient.
+bool has_own_history(const Tensor& t, const Pending& pending) {
+  if (!grad_enabled() || t.body()->node) return true;
+  if (t.requires_grad()) return false;
+  const std::vector<Tensor> inputs = tape_inputs(pending);
+  return std::ranges::none_of(inputs, [](const Tensor& x) { return x.defined() && x.requires_grad(); });
+}
+
+bool is_parameter(const Pending::Term& term) {
+  return !term.norm && !term.sums && term.x.requires_grad() && !term.x.body()->node;
+}
 
 // Puts a combination on the tape. `extra` are inputs without gradient (running statistics).
 Tensor record_pending(const char* op, const Tensor& like, Pending pending, const DescribeOp& attributes,
                       std::span<const Tensor> extra = {}) {
   std::vector<Tensor> inputs = tape_inputs(pending);
   inputs.insert(inputs.end(), extra.begin(), extra.end());
-  const bool any_norm = pending.any_norm();
+  const bool any_norm = pending.per_channel();
   EpilogueBackward backward{any_norm ? like.body()->rows() : kernels::Rows{like.size(), 1}, {}, pending.relu, {}};
   for (const Pending::Term& term : pending.terms) backward.norms.push_back(term.norm);
   const bool single_norm = any_norm && pending.terms.size() == 1;
+  const bool reads_parameter = std::ranges::any_of(pending.terms, is_parameter);  // an optimizer may write to it soon
   Tensor y = detail::make_pending(like.shape(), like.layout(), std::move(pending));
   if (backward.relu && !single_norm) backward.y = y.detach();
-  if (!any_norm || TraceRecorder::active()) y.values();
+  if (!any_norm || reads_parameter || TraceRecorder::active()) y.values();
   return record(op, std::move(y), inputs, attributes, std::move(backward));
 }
 
 // The terms that `t` would compute, if combining them further is the same as reading t: its recipe is still open, and
-// its history is its own (not cut off by detach() or NoGrad, no leaf that wants a gradient). Else t itself.
+// its history is its own. Else t itself.
 std::vector<Pending::Term> terms_of(const Tensor& t) {
   const Pending* pending = detail::pending_of(t);
-  if (!pending || pending->relu) return {{t, nullptr}};
-  if (grad_enabled() && !t.body()->node) {
-    if (t.requires_grad()) return {{t, nullptr}};
-    const std::vector<Tensor> inputs = tape_inputs(*pending);
-    if (std::ranges::any_of(inputs, [](const Tensor& x) { return x.defined() && x.requires_grad(); }))
-      return {{t, nullptr}};
-  }
+  if (!pending || pending->relu || pending->terms[0].sums || !has_own_history(t, *pending)) return {{t, nullptr}};
   return pending->terms;
 }
 
@@ -177,6 +204,22 @@ void update_running(Tensor running, std::span<const float> batch, float momentum
     values[c] = (1.0F - momentum) * values[c] + momentum * (batch[c] * factor);
 }
 
+// Mean and variance of x from those of the data behind it.
+struct Moments {
+  std::vector<float> mean, variance;
+};
+
+Moments moments_of_x(const BatchNormState& state, const float* mean, const float* variance) {
+  Moments m{{mean, mean + state.channels}, {variance, variance + state.channels}};
+  if (!state.sums) return m;
+  for (std::size_t c = 0; c < m.mean.size(); ++c) {
+    const float factor = state.sums->factor()[c];
+    m.mean[c] = m.mean[c] * factor + state.sums->bias()[c];
+    m.variance[c] = m.variance[c] * factor * factor;
+  }
+  return m;
+}
+
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
@@ -189,6 +232,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 
   auto state = std::make_shared<BatchNormState>();
   state->x = x;
+  state->sums = detail::integer_sums_of(x);
   state->gamma = gamma;
   state->beta = beta;
   state->channels = rows.channels;
@@ -199,20 +243,25 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   const Buffer variance = Buffer::floats(rows.channels);
   const auto channels = static_cast<std::size_t>(rows.channels);
   if (batch_statistics) {
-    kernels::channel_moments(rows, x.values().data(), mean, variance.floats());
+    kernels::channel_moments(rows, state->data(), mean, variance.floats());
+    const Moments x_moments = moments_of_x(*state, mean, variance.floats());
     if (params.training && running_mean.defined()) {
       const auto count = static_cast<float>(rows.rows);
-      update_running(running_mean, {mean, channels}, params.momentum, 1.0F);
-      update_running(running_var, {variance.floats(), channels}, params.momentum, count / (count - 1.0F));
+      update_running(running_mean, x_moments.mean, params.momentum, 1.0F);
+      update_running(running_var, x_moments.variance, params.momentum, count / (count - 1.0F));
     }
+    std::ranges::copy(x_moments.variance, variance.floats());
   } else {
-    std::ranges::copy(running_mean.values(), mean);
+    for (std::size_t c = 0; c < channels; ++c)
+      mean[c] = state->sums ? (running_mean.values()[c] - state->sums->bias()[c]) / state->sums->factor()[c]
+                            : running_mean.values()[c];
     std::ranges::copy(running_var.values(), variance.floats());
   }
   for (std::size_t c = 0; c < channels; ++c) {
     r[c] = static_cast<float>(1.0 /
                               std::sqrt(static_cast<double>(variance.floats()[c]) + static_cast<double>(params.eps)));
     scale[c] = gamma.defined() ? gamma.values()[c] * r[c] : r[c];
+    if (state->sums) scale[c] *= state->sums->factor()[c];
     shift[c] = beta.defined() ? beta.values()[c] : 0.0F;
   }
 
@@ -228,6 +277,65 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 Tensor relu(const Tensor& x) {
   require(x.defined(), "relu: x is undefined");
   return record_pending("relu", x, Pending{terms_of(x), true}, nullptr);
+}
+
+namespace {
+
+// Quantizes what x would be without writing it, or nothing if that cannot be or does not pay.
+Tensor quantize_pending(const char* layer, const Tensor& x, const Tensor& clip_max, const Tensor& clip_min,
+                        const kernels::ClippedGrid& grid, const kernels::Int8Scale& scale, Readers readers) {
+  const Pending* pending = detail::pending_of(x);
+  if (!pending || pending->terms[0].sums || !pending->per_channel() || !has_own_history(x, *pending)) return {};
+  if (pending->terms.size() > 1 && readers == Readers::kMany) return {};  // a shortcut is about to read x as well
+  const kernels::Rows rows = x.body()->rows();
+  const kernels::EpilogueTerm terms[2] = {
+      pending->terms[0].values(), pending->terms.size() > 1 ? pending->terms[1].values() : kernels::EpilogueTerm{}};
+  Buffer q(x.size());
+  require_finite(layer, x,
+                 kernels::epilogue_quantize(rows, terms, pending->relu, scale, static_cast<std::uint8_t*>(q.data())));
+
+  std::vector<Tensor> inputs = tape_inputs(*pending);
+  inputs.insert(inputs.end(), {clip_max, clip_min});
+  EpilogueBackward backward{rows, {}, pending->relu, {}, grid, pending->terms};
+  for (const Pending::Term& term : pending->terms) backward.norms.push_back(term.norm);
+  return record("ulq_activation", detail::make_quantized(x.shape(), x.layout(), {std::move(q), scale}), inputs, nullptr,
+                std::move(backward));
+}
+
+}  // namespace
+
+Tensor quantize_activation(const char* layer, const Tensor& x, const Tensor& clip_max, const Tensor& clip_min,
+                           const kernels::ClippedGrid& grid, Readers readers) {
+  Tensor y;
+  if (quantized_forward() == QuantizedForward::kInt8 && grid.grid.high - grid.grid.low == 255.0F) {
+    const kernels::Int8Scale scale{grid.grid.scale, static_cast<std::int32_t>(grid.grid.offset - grid.grid.low)};
+    if (Tensor fused = quantize_pending(layer, x, clip_max, clip_min, grid, scale, readers); fused.defined())
+      return fused;
+    Buffer q(x.size());
+    require_finite(layer, x,
+                   kernels::quantize(x.size(), scale, x.values().data(), static_cast<std::uint8_t*>(q.data())));
+    y = detail::make_quantized(x.shape(), x.layout(), {std::move(q), scale});
+  } else {
+    y = Tensor::empty(x.shape(), x.layout());
+    require_finite(layer, x, kernels::fake_quantize(x.size(), grid.grid, x.values().data(), y.mutable_values().data()));
+  }
+  const DescribeOp describe = [grid] {
+    const auto steps = static_cast<std::uint32_t>(grid.grid.high - grid.grid.low);
+    return Attributes{{"bits", std::int64_t{std::bit_width(steps)}},
+                      {"scale", static_cast<double>(grid.grid.scale)},
+                      {"offset", static_cast<std::int64_t>(grid.grid.offset)}};
+  };
+  return record("ulq_activation", y, {x, clip_max, clip_min}, describe,
+                [x, grid](const Tensor& dy, const NeedsGrad& needs) {
+                  std::vector<Tensor> grads(3);
+                  if (needs[0]) grads[0] = Tensor::empty(x.shape(), x.layout());
+                  const kernels::ClipGradients sums =
+                      kernels::clipped_backward(x.size(), grid, x.values().data(), dy.values().data(),
+                                                needs[0] ? grads[0].mutable_values().data() : nullptr);
+                  if (needs[1]) grads[1] = Tensor::scalar(static_cast<float>(sums.clip_max));
+                  if (needs[2]) grads[2] = Tensor::scalar(static_cast<float>(sums.clip_min));
+                  return grads;
+                });
 }
 
 namespace detail {

@@ -26,24 +26,35 @@ float* TensorBody::values() const {
     const kernels::EpilogueTerm terms[2] = {
         pending->terms[0].values(), pending->terms.size() > 1 ? pending->terms[1].values() : kernels::EpilogueTerm{}};
     // Without a norm all values are alike, and a long last dimension is no reason to walk in steps of it.
-    const kernels::Rows shape_of_loop = pending->any_norm() ? rows() : kernels::Rows{size(), 1};
+    const kernels::Rows shape_of_loop = pending->per_channel() ? rows() : kernels::Rows{size(), 1};
     kernels::epilogue_forward(shape_of_loop, terms, pending->relu, storage->buffer.floats());
+  } else if (const ActivationIntegers* integers = storage->activation.get(); integers && !storage->buffer.data()) {
+    storage->buffer = kernels::Buffer::floats(size());
+    kernels::dequantize(size(), integers->scale, integers->data(), storage->buffer.floats());
   }
   return storage->buffer.floats();
 }
 
 kernels::EpilogueTerm Pending::Term::values() const {
-  const float* const data = x.values().data();
-  if (!norm) return {data, nullptr, nullptr, nullptr};
-  return {data, norm->mean(), norm->scale(), norm->shift()};
+  if (sums) return {sums->sums.values().data(), sums->zeros(), sums->factor(), sums->bias()};
+  if (norm) return {norm->data(), norm->mean(), norm->scale(), norm->shift()};
+  const Storage& storage = *x.body()->storage;
+  if (storage.activation && !storage.buffer.data())
+    return {.q = storage.activation->data(), .grid = storage.activation->scale};
+  return {.x = x.values().data()};
 }
 
-bool Pending::any_norm() const {
-  return std::ranges::any_of(terms, [](const Term& term) { return term.norm != nullptr; });
+bool Pending::per_channel() const {
+  return std::ranges::any_of(terms, [](const Term& term) { return term.norm || term.sums; });
 }
 
 Tensor make_pending(const Shape& shape, Layout layout, Pending pending) {
-  for (const Pending::Term& term : pending.terms) term.x.values();
+  for (const Pending::Term& term : pending.terms) {
+    if (term.norm)
+      term.norm->data();
+    else if (!term.sums && !activation_integers(term.x))
+      term.x.values();
+  }
   auto body = std::make_shared<TensorBody>();
   body->shape = shape;
   body->layout = layout;
@@ -54,6 +65,18 @@ Tensor make_pending(const Shape& shape, Layout layout, Pending pending) {
 
 const Pending* pending_of(const Tensor& t) {
   return t.defined() && !TraceRecorder::active() ? t.body()->storage->pending.get() : nullptr;
+}
+
+Tensor make_integer_sums(const Shape& shape, Layout layout, IntegerSums sums) {
+  Tensor y = make_pending(shape, layout,
+                          Pending{{{Tensor(), nullptr, std::make_shared<const IntegerSums>(std::move(sums))}}, false});
+  if (TraceRecorder::active()) y.values();
+  return y;
+}
+
+std::shared_ptr<const IntegerSums> integer_sums_of(const Tensor& t) {
+  const Pending* pending = pending_of(t);
+  return pending ? pending->terms[0].sums : nullptr;
 }
 
 void check_gradient_fits(const char* op, const Tensor& gradient, const TensorBody& body) {
@@ -165,6 +188,8 @@ std::span<const float> Tensor::values() const {
 
 std::span<float> Tensor::mutable_values() {
   float* data = body_of(*this).values();
+  body_->storage->activation = nullptr;  // they would no longer be those of the values
+  body_->storage->weight = nullptr;
   return {data, static_cast<std::size_t>(size())};
 }
 

@@ -164,25 +164,24 @@ OCTET_CLONES void add_up(const float* parts, std::int64_t count, std::int64_t st
   }
 }
 
-}  // namespace
-
-void set_batch_sum(BatchSum how) { batch_sum = how; }
-
-void conv_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y) {
-  run_slices(ConvDirection::kForward, s, x, w, bias, y);
+// The images of a batch from `begin` on: where they are, or dequantized into a copy that `storage` keeps.
+const float* images(const float* x, std::int64_t begin, std::int64_t, Buffer&) { return x + begin; }
+const float* images(const QuantizedInput& x, std::int64_t begin, std::int64_t count, Buffer& storage) {
+  storage = Buffer::floats(count);
+  dequantize(count, x.scale, x.q + begin, storage.floats());
+  return storage.floats();
 }
 
-void conv_backward_data(const ConvShape& s, const float* w, const float* dy, float* dx) {
-  run_slices(ConvDirection::kBackwardData, s, dx, w, nullptr, dy);
-}
-
-void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, float* dw) {
+template <typename Input>
+void backward_weights(const ConvShape& s, const Input& x, const float* dy, float* dw) {
   if (s.n == 0) return std::fill_n(dw, s.weight_count(), 0.0F), void();
   const memory::desc plain = weight_desc(s);
   if (batch_sum == BatchSum::kThreadDependent) {
     const ConvPrimitive& whole = cached_conv(ConvDirection::kBackwardWeights, s, s.n, false);
     const Buffer gradient(static_cast<std::int64_t>(whole.weights.get_size()));
-    run(ConvDirection::kBackwardWeights, whole, s, s.n, {x, gradient.floats(), nullptr, dy});
+    Buffer storage;
+    run(ConvDirection::kBackwardWeights, whole, s, s.n,
+        {images(x, 0, s.n * s.ci * s.h * s.w, storage), gradient.floats(), nullptr, dy});
     return reorder(whole.weights, gradient.data(), plain, dw);
   }
 
@@ -199,7 +198,9 @@ void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, 
     const std::int64_t begin = slices.begin(i), n = slices.end(i) - begin;
     const bool is_last = i + 1 == slices.count();
     float* const gradient = parts.floats() + i * part;
-    const SliceData data{x + begin * src_image, gradient, nullptr, dy + begin * dst_image};
+    Buffer storage;
+    const SliceData data{images(x, begin * src_image, n * src_image, storage), gradient, nullptr,
+                         dy + begin * dst_image};
     if (!is_last || last.weights == conv.weights)
       return run(ConvDirection::kBackwardWeights, is_last ? last : conv, s, n, data);
     const Buffer other(static_cast<std::int64_t>(last.weights.get_size()));  // the short slice has a format of its own
@@ -211,6 +212,26 @@ void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, 
     add_up(parts.floats(), slices.count(), part, sum, begin, end);
   });
   if (sum != dw) reorder(conv.weights, sum, plain, dw);
+}
+
+}  // namespace
+
+void set_batch_sum(BatchSum how) { batch_sum = how; }
+
+void conv_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y) {
+  run_slices(ConvDirection::kForward, s, x, w, bias, y);
+}
+
+void conv_backward_data(const ConvShape& s, const float* w, const float* dy, float* dx) {
+  run_slices(ConvDirection::kBackwardData, s, dx, w, nullptr, dy);
+}
+
+void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, float* dw) {
+  backward_weights(s, x, dy, dw);
+}
+
+void conv_backward_weights(const ConvShape& s, const QuantizedInput& x, const float* dy, float* dw) {
+  backward_weights(s, x, dy, dw);
 }
 
 }  // namespace octet::kernels

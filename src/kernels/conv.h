@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "octet/base/shape.h"
+#include "octet/kernels/quantize.h"
 
 namespace octet::kernels {
 
@@ -29,6 +30,12 @@ void conv_forward(const ConvShape& s, const float* x, const float* w, const floa
 void conv_backward_data(const ConvShape& s, const float* w, const float* dy, float* dx);
 /// dw = the gradient of conv_forward with respect to w.
 void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, float* dw);
+/// The same from quantized x, made floats slice by slice.
+struct QuantizedInput {
+  const std::uint8_t* q;
+  Int8Scale scale;
+};
+void conv_backward_weights(const ConvShape& s, const QuantizedInput& x, const float* dy, float* dw);
 
 /// How the weight gradient's sum over the batch is cut: by shape (default), or by oneDNN itself as it likes best for
 /// the number of threads. The second exists to measure what the first costs; its bits depend on the thread count.

@@ -2,9 +2,11 @@
 #include "octet/kernels/epilogue.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "octet/kernels/periods.h"
+#include "octet/kernels/quantize_lanes.h"
 
 namespace octet::kernels {
 namespace {
@@ -13,6 +15,8 @@ namespace {
 
 struct Term {
   const float *x, *mean, *scale, *shift;  // parameters of one period
+  const std::uint8_t* q;
+  float step, zero;  // of q
 };
 
 template <bool kNormalised>
@@ -24,6 +28,22 @@ template <bool kNormalised>
     load(scale, t.scale + lane);
     load(shift, t.shift + lane);
     value = (value - mean) * scale + shift;
+  }
+}
+
+// Any kind of term, found out on the way: for the loops that quantize, whose division hides it.
+[[gnu::always_inline]] inline void evaluate(const Term& t, std::int64_t i, std::int64_t lane, Lanes& value) {
+  if (t.q) return load_quantized(t.q + i, t.zero, t.step, value);
+  if (t.mean) return evaluate<true>(t, i, lane, value);
+  load(value, t.x + i);
+}
+[[gnu::always_inline]] inline void evaluate(const Term& a, const Term& b, std::int64_t i, std::int64_t lane,
+                                            Lanes& value) {
+  evaluate(a, i, lane, value);
+  if (b.x || b.q) {
+    Lanes other;
+    evaluate(b, i, lane, other);
+    value += other;
   }
 }
 
@@ -46,8 +66,22 @@ template <bool kFirstNorm, Second kSecond, bool kRelu>
     }
 }
 
+template <bool kRelu>
+[[gnu::always_inline]] inline void any_forward_loop(const Term& a, const Term& b, std::int64_t size,
+                                                    std::int64_t period, float* y) {
+  for (std::int64_t i = 0; i < size; i += period)
+    for (std::int64_t lane = 0; lane < period; lane += kLanes) {
+      Lanes value;
+      evaluate(a, b, i + lane, lane, value);
+      if constexpr (kRelu) value = value < 0 ? Lanes{} : value;
+      store(y + i + lane, value);
+    }
+}
+
 OCTET_CLONES void forward_chunk(const Term& a, const Term& b, bool relu, std::int64_t size, std::int64_t period,
                                 float* y) {
+  if (a.q || b.q)
+    return relu ? any_forward_loop<true>(a, b, size, period, y) : any_forward_loop<false>(a, b, size, period, y);
   const bool norm = a.mean != nullptr;
   const Second second = !b.x ? kNone : b.mean ? kNorm : kPlain;
   const auto run = [&]<bool kRelu>() __attribute__((always_inline)) {
@@ -61,14 +95,83 @@ OCTET_CLONES void forward_chunk(const Term& a, const Term& b, bool relu, std::in
   relu ? run.template operator()<true>() : run.template operator()<false>();
 }
 
+template <bool kRelu>
+[[gnu::always_inline]] inline bool quantize_loop(const Term& a, const Term& b, const Int8Scale& s, std::int64_t size,
+                                                 std::int64_t period, std::uint8_t* q) {
+  const LaneGrid grid(s);
+  Lanes bad = {};
+  for (std::int64_t i = 0; i < size; i += period)
+    for (std::int64_t lane = 0; lane < period; lane += kLanes) {
+      Lanes value;
+      evaluate(a, b, i + lane, lane, value);
+      if constexpr (kRelu) value = value < 0 ? Lanes{} : value;
+      bad += value - value;
+      store_quantized(grid, value, q + i + lane);
+    }
+  return all_zero(bad);
+}
+
+OCTET_CLONES bool quantize_chunk(const Term& a, const Term& b, bool relu, const Int8Scale& s, std::int64_t size,
+                                 std::int64_t period, std::uint8_t* q) {
+  return relu ? quantize_loop<true>(a, b, s, size, period, q) : quantize_loop<false>(a, b, s, size, period, q);
+}
+
 // ---- the gradient --------------------------------------------------------------------------------------------------
 
-enum class Mask { kNone, kFromResult, kFromTerm };
+enum class Mask { kNone, kFromResult, kFromTerm, kQuantized };
+
+// The quantizer behind the result, and between which values it is one.
+struct Clip {
+  float scale, top, bottom;
+  bool relu;
+
+  explicit Clip(const EpilogueGradient& g) : scale(1.0F), top(0.0F), bottom(0.0F), relu(g.relu) {
+    if (!g.quantizer) return;
+    const Grid& grid = g.quantizer->grid;
+    scale = grid.scale;
+    top = grid.scale * (grid.high - grid.offset);
+    bottom = grid.scale * (grid.low - grid.offset);
+  }
+};
 
 struct Upstream {
   const float *dy0, *dy1, *y;
-  Term term;  // the first; for Mask::kFromTerm
+  Term term, second;  // the first for Mask::kFromTerm, both for kQuantized
+  Clip clip;
 };
+
+// What the gradient of the clips is made of: sums of (rint(t) - t) d within the grid, t = result / scale, and of d
+// above and below it.
+struct ClipLanes {
+  Lanes within = {}, above = {}, below = {};
+};
+struct ClipTotals {
+  double within = 0, above = 0, below = 0;
+};
+
+// d: upstream's gradient, masked by ReLU and quantizer.
+template <bool kSums>
+[[gnu::always_inline]] inline void mask_quantized(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d,
+                                                  ClipLanes& sums) {
+  Lanes value;
+  evaluate(u.term, u.second, i, lane, value);
+  if (u.clip.relu) d = value > 0 ? d : Lanes{};
+  if constexpr (kSums) {
+    sums.above += value > u.clip.top ? d : Lanes{};
+    sums.below += value < u.clip.bottom ? d : Lanes{};
+    Lanes t = value > u.clip.top ? Lanes{} : value;
+    t = value < u.clip.bottom ? Lanes{} : t;
+    t /= u.clip.scale;
+    Lanes rounded;
+    round(t, rounded);
+    d = value > u.clip.top ? Lanes{} : d;
+    d = value < u.clip.bottom ? Lanes{} : d;
+    sums.within += (rounded - t) * d;
+  } else {
+    d = value > u.clip.top ? Lanes{} : d;
+    d = value < u.clip.bottom ? Lanes{} : d;
+  }
+}
 
 template <bool kTwo, Mask kMask, bool kNormalised>
 [[gnu::always_inline]] inline void masked(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d) {
@@ -88,6 +191,10 @@ template <bool kTwo, Mask kMask, bool kNormalised>
     evaluate<kNormalised>(u.term, i, lane, y);
     d = y > 0 ? d : Lanes{};
   }
+  if constexpr (kMask == Mask::kQuantized) {
+    ClipLanes unused;
+    mask_quantized<false>(u, i, lane, d, unused);
+  }
 }
 
 // Calls f<kTwo, kMask, kNormalised>() for the kind of gradient at hand.
@@ -99,6 +206,9 @@ template <typename F>
   if (mask == Mask::kFromResult)
     return two ? f.template operator()<true, Mask::kFromResult, false>()
                : f.template operator()<false, Mask::kFromResult, false>();
+  if (mask == Mask::kQuantized)
+    return two ? f.template operator()<true, Mask::kQuantized, false>()
+               : f.template operator()<false, Mask::kQuantized, false>();
   if (u.term.mean)
     return two ? f.template operator()<true, Mask::kFromTerm, true>()
                : f.template operator()<false, Mask::kFromTerm, true>();
@@ -109,7 +219,24 @@ template <typename F>
 struct SumOutputs {
   const float *x[2], *mean[2];  // of the normalised terms, null where not
   float *d, *sum_d, *sum_dx[2];
+  ClipTotals* clip;
 };
+
+// d as masked(), and what it adds to the sums of the clips.
+template <bool kTwo, Mask kMask, bool kNormalised>
+[[gnu::always_inline]] inline void masked_with_sums(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d,
+                                                    ClipLanes& clip) {
+  if constexpr (kMask == Mask::kQuantized) {
+    masked<kTwo, Mask::kNone, false>(u, i, lane, d);
+    mask_quantized<true>(u, i, lane, d, clip);
+  } else {
+    masked<kTwo, kMask, kNormalised>(u, i, lane, d);
+  }
+}
+
+[[gnu::always_inline]] inline void add_lanes(const Lanes& lanes, double& to) {
+  for (std::int64_t i = 0; i < kLanes; ++i) to += static_cast<double>(lanes[i]);
+}
 
 template <bool kTwo, Mask kMask, bool kNormalised>
 [[gnu::always_inline]] inline void sums_loop(const Upstream& u, const SumOutputs& out, std::int64_t size,
@@ -197,11 +324,23 @@ OCTET_CLONES void mask_chunk(const Upstream& u, Mask mask, std::int64_t size, st
 struct RepeatedTerm {
   RepeatedTerm(const Periods& p, std::int64_t channels, const EpilogueTerm& t)
       : x(p, t.x),
+        q(p, t.q),
+        grid(t.grid),
         mean(t.mean, channels, p.period),
         scale(t.scale, channels, p.period),
         shift(t.shift, channels, p.period) {}
-  Term at(std::int64_t begin) const { return {x.at(begin), mean.data(), scale.data(), shift.data()}; }
+  Term at(std::int64_t begin) const {
+    return {x.at(begin),
+            mean.data(),
+            scale.data(),
+            shift.data(),
+            q.at(begin),
+            grid.scale,
+            static_cast<float>(grid.zero_point)};
+  }
   Stream x;
+  ByteStream q;
+  Int8Scale grid;
   Repeated mean, scale, shift;
 };
 
@@ -212,14 +351,37 @@ struct Gradient {
         dy1(p, g.dy[1]),
         y(p, g.relu ? g.y : nullptr),
         terms{{p, channels, g.terms[0]}, {p, channels, g.terms[1]}},
-        mask(!g.relu ? Mask::kNone
-             : g.y   ? Mask::kFromResult
-                     : Mask::kFromTerm) {}
-  Upstream at(std::int64_t begin) const { return {dy0.at(begin), dy1.at(begin), y.at(begin), terms[0].at(begin)}; }
+        mask(g.quantizer ? Mask::kQuantized
+             : !g.relu   ? Mask::kNone
+             : g.y       ? Mask::kFromResult
+                         : Mask::kFromTerm),
+        clip(g) {}
+  Upstream at(std::int64_t begin) const {
+    return {dy0.at(begin), dy1.at(begin), y.at(begin), terms[0].at(begin), terms[1].at(begin), clip};
+  }
   Stream dy0, dy1, y;
   RepeatedTerm terms[2];
   Mask mask;
+  Clip clip;
 };
+
+// See clipped_backward() in fake_quant.h. Beyond the grid e is the same for all: that of the clip.
+ClipGradients clip_gradients(const ClippedGrid& quantizer, const std::vector<ClipTotals>& parts) {
+  ClipTotals total;
+  for (const ClipTotals& part : parts) {
+    total.within += part.within;
+    total.above += part.above;
+    total.below += part.below;
+  }
+  const double steps = static_cast<double>(quantizer.grid.high - quantizer.grid.low);
+  const auto rest = [&](float clip) {
+    const float t = clip / quantizer.grid.scale;
+    return static_cast<double>((std::rint(t) - t) / (quantizer.grid.high - quantizer.grid.low));
+  };
+  const double e =
+      total.within / steps + rest(quantizer.clip_max) * total.above + rest(quantizer.clip_min) * total.below;
+  return {e + total.above, total.below - e};
+}
 
 }  // namespace
 
@@ -233,12 +395,27 @@ void epilogue_forward(const Rows& shape, const EpilogueTerm (&terms)[2], bool re
   out.store_tail();
 }
 
-void epilogue_backward_sums(const Rows& shape, const EpilogueGradient& g, float* d, float* sum_d,
-                            float* const (&sum_dx)[2]) {
+bool epilogue_quantize(const Rows& shape, const EpilogueTerm (&terms)[2], bool relu, const Int8Scale& grid,
+                       std::uint8_t* q) {
+  const Periods p(shape);
+  const RepeatedTerm a(p, shape.channels, terms[0]), b(p, shape.channels, terms[1]);
+  ByteStream out(p, q);
+  std::vector<char> finite(static_cast<std::size_t>(p.chunks.count() + 1), 1);
+  for_chunks(p, [&](std::int64_t k, std::int64_t begin, std::int64_t size) {
+    finite[static_cast<std::size_t>(k)] =
+        quantize_chunk(a.at(begin), b.at(begin), relu, grid, size, p.period, out.at(begin));
+  });
+  out.store_tail();
+  return std::ranges::all_of(finite, [](char f) { return f != 0; });
+}
+
+ClipGradients epilogue_backward_sums(const Rows& shape, const EpilogueGradient& g, float* d, float* sum_d,
+                                     float* const (&sum_dx)[2]) {
   const Periods p(shape);
   const Gradient gradient(p, shape.channels, g);
   Stream d_out(p, d);
   ChannelSums sums(p, shape.channels, 3);
+  std::vector<ClipTotals> clips(static_cast<std::size_t>(p.chunks.count() + 1));
   for_chunks(p, [&](std::int64_t k, std::int64_t begin, std::int64_t size) {
     const Term t0 = gradient.terms[0].at(begin), t1 = gradient.terms[1].at(begin);
     float* const part = sums.part(k);
@@ -246,7 +423,8 @@ void epilogue_backward_sums(const Rows& shape, const EpilogueGradient& g, float*
                          {t0.mean, t1.mean},
                          d_out.at(begin),
                          part,
-                         {part + p.period, part + 2 * p.period}};
+                         {part + p.period, part + 2 * p.period},
+                         &clips[static_cast<std::size_t>(k)]};
     sums_chunk(gradient.at(begin), gradient.mask, out, size, p.period);
   });
   d_out.store_tail();
@@ -256,6 +434,7 @@ void epilogue_backward_sums(const Rows& shape, const EpilogueGradient& g, float*
   write(sums.total(0), sum_d);
   for (int t = 0; t < 2; ++t)
     if (g.terms[t].mean) write(sums.total(1 + t), sum_dx[t]);
+  return g.quantizer ? clip_gradients(*g.quantizer, clips) : ClipGradients{0.0, 0.0};
 }
 
 void epilogue_backward_apply(const Rows& shape, const EpilogueGradient& g, int term, const float* k0, const float* k1,

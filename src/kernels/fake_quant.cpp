@@ -40,6 +40,12 @@ OCTET_CLONES std::uint32_t fake_quantize_chunk(std::int64_t n, const Grid g, con
   return g.offset == 0.0F ? fake_quantize_loop<false>(n, g, x, y) : fake_quantize_loop<true>(n, g, x, y);
 }
 
+// The integers behind values on a grid: the product q * scale lies within half a step of itself.
+OCTET_CLONES void integers_chunk(std::int64_t n, float scale, const float* y, std::int8_t* q) {
+  for (std::int64_t i = 0; i < n; ++i)
+    q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(std::rint(y[i] / scale)));
+}
+
 // Sixteen sums, to which element i adds at i % kLanes.
 struct LaneSums {
   double lane[kLanes] = {};
@@ -223,13 +229,15 @@ bool channel_extremes(const ChannelView& view, const float* w, float* max, float
 }
 
 bool fake_quantize_channels(const ChannelView& view, const float* scales, float low, float high, const float* w,
-                            float* y) {
+                            float* y, std::int8_t* q) {
   std::vector<std::uint32_t> bad(static_cast<std::size_t>(view.outputs()));
   for_each_channel(view, [&](std::int64_t c, std::int64_t first, std::int64_t step) {
     const Grid grid{scales[c], 0.0F, low, high};
-    for (std::int64_t row = 0; row < view.rows; ++row)
-      bad[static_cast<std::size_t>(c)] |=
-          fake_quantize_chunk(view.run, grid, w + first + row * step, y + first + row * step);
+    for (std::int64_t row = 0; row < view.rows; ++row) {
+      const std::int64_t at = first + row * step;
+      bad[static_cast<std::size_t>(c)] |= fake_quantize_chunk(view.run, grid, w + at, y + at);
+      if (q) integers_chunk(view.run, scales[c], y + at, q + at);
+    }
   });
   return !any(bad);
 }

@@ -57,9 +57,10 @@ struct ChannelView {
 /// max[c] and min[c] over each output channel. False if some value is not finite.
 bool channel_extremes(const ChannelView& view, const float* w, float* max, float* min);
 
-/// As fake_quantize() with offset 0 and a scale per output channel.
+/// As fake_quantize() with offset 0 and a scale per output channel. Writes the integers, too, unless q is null; they
+/// must fit 8 bits.
 bool fake_quantize_channels(const ChannelView& view, const float* scales, float low, float high, const float* w,
-                            float* y);
+                            float* y, std::int8_t* q);
 
 /// sums[c] = sum of d * dy over output channel c, where d = high or low beyond that end of the grid, else
 /// rint(w / scale) - w / scale.

@@ -89,37 +89,42 @@ class ChannelSums {
   Buffer parts_;
 };
 
-// A copy of the stream's last, incomplete period, filled up with `fill` (one period of values).
-inline Buffer last_period(const Periods& p, const float* x, const float* fill) {
-  Buffer copy = Buffer::floats(p.period);
-  std::copy_n(x + p.full, p.rest(), copy.floats());
+// A copy of the stream's last, incomplete period, filled up with `fill` (one period of values, or zeros if null).
+template <typename T>
+Buffer last_period(const Periods& p, const T* x, const T* fill) {
+  Buffer copy(p.period * static_cast<std::int64_t>(sizeof(T)));
+  T* const values = static_cast<T*>(copy.data());
+  std::copy_n(x + p.full, p.rest(), values);
   if (fill)
-    std::copy(fill + p.rest(), fill + p.period, copy.floats() + p.rest());
+    std::copy(fill + p.rest(), fill + p.period, values + p.rest());
   else
-    std::fill(copy.floats() + p.rest(), copy.floats() + p.period, 0.0F);
+    std::fill(values + p.rest(), values + p.period, T{});
   return copy;
 }
 
-// ----------------------------------------------------------------
-
 // A stream to read or write, with its padded last period.
-class Stream {
+template <typename T>
+class BasicStream {
  public:
-  Stream() = default;
-  Stream(const Periods& p, const float* data) : data_(const_cast<float*>(data)), full_(p.full), rest_(p.rest()) {
-    if (data && rest_ > 0) tail_ = last_period(p, data, nullptr);
+  BasicStream() = default;
+  BasicStream(const Periods& p, const T* data) : data_(const_cast<T*>(data)), full_(p.full), rest_(p.rest()) {
+    if (data && rest_ > 0) tail_ = last_period<T>(p, data, nullptr);
   }
   // Its values from `begin`; those of the padded copy when begin is where the whole periods end.
-  float* at(std::int64_t begin) const { return !data_ ? nullptr : begin < full_ ? data_ + begin : tail_.floats(); }
+  T* at(std::int64_t begin) const {
+    return !data_ ? nullptr : begin < full_ ? data_ + begin : static_cast<T*>(tail_.data());
+  }
   void store_tail() {
-    if (data_ && rest_ > 0) std::copy_n(tail_.floats(), rest_, data_ + full_);
+    if (data_ && rest_ > 0) std::copy_n(static_cast<T*>(tail_.data()), rest_, data_ + full_);
   }
 
  private:
-  float* data_ = nullptr;
+  T* data_ = nullptr;
   std::int64_t full_ = 0, rest_ = 0;
   Buffer tail_;
 };
+using Stream = BasicStream<float>;
+using ByteStream = BasicStream<std::uint8_t>;
 
 // Runs body(chunk index, begin, size) over the chunks and the padded rest.
 template <typename Body>

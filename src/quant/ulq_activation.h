@@ -2,7 +2,7 @@
 // ULQ: activations on a grid between two learned clips.
 #pragma once
 
-#include "octet/autograd/tensor.h"
+#include "octet/autograd/integers.h"
 #include "octet/quant/scale_offset.h"
 
 namespace octet {
@@ -30,6 +30,6 @@ UlqGrid ulq_grid(const Clips& clips, int bits, Symmetry symmetry);
 /// ([x below the grid] - e) dy, and x gets dy where it is on the grid, else 0.
 /// Throws Error, in the name of `layer`, if x is not finite.
 Tensor ulq_activation(const char* layer, const Tensor& x, const Tensor& clip_max, const Tensor& clip_min,
-                      const UlqGrid& grid);
+                      const UlqGrid& grid, Readers readers = Readers::kMany);
 
 }  // namespace octet

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "octet/autograd/integers.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 
@@ -79,9 +80,13 @@ Tensor fake_quantize_weight(const char* layer, const Tensor& weight, const Tenso
   const std::vector<float> used = effective_scales(scales.values(), form);
   require(std::ranges::all_of(used, [](float s) { return std::isfinite(s); }), layer, ": wts_scales must be finite");
   Tensor y = Tensor::empty(weight.shape(), weight.layout());
-  if (!kernels::fake_quantize_channels(view, for_each_output(used, view).data(), range.low(), range.high(),
-                                       weight.values().data(), y.mutable_values().data()))
+  const bool integers = bits <= 8 && quantized_forward() == QuantizedForward::kInt8;
+  WeightIntegers on_grid{std::vector<std::int8_t>(integers ? static_cast<std::size_t>(weight.size()) : 0),
+                         for_each_output(used, view)};
+  if (!kernels::fake_quantize_channels(view, on_grid.scales.data(), range.low(), range.high(), weight.values().data(),
+                                       y.mutable_values().data(), integers ? on_grid.q.data() : nullptr))
     fail_not_finite(layer, weight);
+  if (integers) set_weight_integers(y, std::move(on_grid));
 
   const DescribeOp describe = [bits, used] {
     return Attributes{{"bits", std::int64_t{bits}}, {"channel_wise", used.size() > 1}};

@@ -19,6 +19,7 @@
 #include "support/error_text.h"
 #include "support/golden_qat_modules.h"
 #include "support/golden_vectors.h"
+#include "support/quantized_forward.h"
 #include "support/reference_quant.h"
 #include "support/same_bits.h"
 
@@ -119,7 +120,16 @@ std::string ulq_exception(const json& c, const json& expected) {
   return "";
 }
 
+// Integers stand for the same numbers as fake quantization, but for -0, which they do not have.
+void expect_same_numbers_from_integers(const json& c, const Tensor& x, const Tensor& y) {
+  const test::ForwardIn int8(QuantizedForward::kInt8);
+  UlqCase test(c);
+  const std::vector<float> numbers = test.quantizer(x, StateUse::kUpdate).to_vector(), expected = y.to_vector();
+  for (std::size_t i = 0; i < numbers.size(); ++i) EXPECT_EQ(numbers[i], expected[i]) << "element " << i;
+}
+
 void check_ulq(GoldenReport& report, const json& c) {
+  const test::ForwardIn fake_quantization(QuantizedForward::kFloat);
   UlqCase test(c);
   const ActivationState& state = test.quantizer.state();
   Tensor x = test::golden_row_major(c.at("data"));
@@ -139,6 +149,7 @@ void check_ulq(GoldenReport& report, const json& c) {
     return;
   }
   check_output(report, y, x.to_vector(), expected);
+  expect_same_numbers_from_integers(c, x, y);
   EXPECT_TRUE(equal_bits({state.scale.item()}, golden_floats(expected.at("scale"))));
   EXPECT_TRUE(equal_bits({state.offset.item()}, golden_floats(expected.at("offset"))));
   for (const Tensor& clip_max : {state.clip_max, state.clip_max_pre})

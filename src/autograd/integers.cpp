@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/autograd/integers.h"
+
+#include <atomic>
+
+#include "octet/autograd/body.h"
+
+namespace octet {
+namespace {
+
+std::atomic<QuantizedForward> forward_arithmetic{QuantizedForward::kInt8};
+
+}  // namespace
+
+const ActivationIntegers* activation_integers(const Tensor& t) {
+  return t.defined() ? t.body()->storage->activation.get() : nullptr;
+}
+
+const WeightIntegers* weight_integers(const Tensor& t) {
+  return t.defined() ? t.body()->storage->weight.get() : nullptr;
+}
+
+void set_weight_integers(Tensor& t, WeightIntegers integers) {
+  t.body()->storage->weight = std::make_unique<const WeightIntegers>(std::move(integers));
+}
+
+void set_quantized_forward(QuantizedForward how) { forward_arithmetic = how; }
+
+QuantizedForward quantized_forward() { return forward_arithmetic; }
+
+namespace detail {
+
+Tensor make_quantized(const Shape& shape, Layout layout, ActivationIntegers integers) {
+  auto body = std::make_shared<TensorBody>();
+  body->shape = shape;
+  body->layout = layout;
+  body->storage = std::make_shared<Storage>();
+  body->storage->activation = std::make_unique<const ActivationIntegers>(std::move(integers));
+  return Tensor(std::move(body));
+}
+
+}  // namespace detail
+}  // namespace octet
