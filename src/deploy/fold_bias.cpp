@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// MatMul and Add of a constant per channel, as exporters write a linear layer, become the layer with a bias.
+#include <algorithm>
+
+#include "octet/deploy/program.h"
+
+namespace octet::deploy {
+namespace {
+
+// The node that computes `value` for one reader only, if it is a layer that could have a bias and has none.
+Node* layer_without_bias(Graph& graph, int value) {
+  const int producer = graph.values[static_cast<std::size_t>(value)].producer;
+  if (producer < 0 || graph.readers(value).size() != 1 || std::ranges::count(graph.outputs, value) > 0) return nullptr;
+  Node& node = graph.nodes[static_cast<std::size_t>(producer)];
+  const bool takes_bias = node.op == "linear" || node.op == "conv2d" || node.op == "conv_transpose2d";
+  return takes_bias && (node.inputs.size() < 3 || node.inputs[2] < 0) ? &node : nullptr;
+}
+
+// Values of a constant that stands for one per channel, or of a node that dequantizes one.
+bool is_constant(const Graph& graph, int value) {
+  const Value& v = graph.values[static_cast<std::size_t>(value)];
+  if (v.data) return true;
+  if (v.producer < 0) return false;
+  const Node& node = graph.nodes[static_cast<std::size_t>(v.producer)];
+  return node.op == "dequantize" && graph.values[static_cast<std::size_t>(node.inputs[0])].data;
+}
+
+}  // namespace
+
+Graph fold_bias(Graph graph) {
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (graph.nodes[i].op != "add") continue;
+    std::vector<int> operands = graph.nodes[i].inputs;
+    if (is_constant(graph, operands[0])) std::swap(operands[0], operands[1]);
+    if (!is_constant(graph, operands[1]) || is_constant(graph, operands[0])) continue;
+    Node* const layer = layer_without_bias(graph, operands[0]);
+    const Shape& shape = graph.values[static_cast<std::size_t>(graph.nodes[i].output)].shape;
+    const std::int64_t channels = shape.size() == 4 ? shape[1] : shape.back();
+    if (!layer || element_count(graph.values[static_cast<std::size_t>(operands[1])].shape) != channels) continue;
+    layer->inputs.resize(3, -1);
+    layer->inputs[2] = operands[1];
+    // The layer takes the addition's place, where its bias is known.
+    Node moved = *layer;
+    moved.output = graph.nodes[i].output;
+    *layer = Node{};
+    graph.nodes[i] = std::move(moved);
+  }
+  std::erase_if(graph.nodes, [](const Node& node) { return node.op.empty(); });
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    graph.values[static_cast<std::size_t>(graph.nodes[i].output)].producer = static_cast<int>(i);
+  return graph;
+}
+
+}  // namespace octet::deploy

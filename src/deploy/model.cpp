@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/deploy/model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <mutex>
+
+#include "octet/base/error.h"
+#include "octet/deploy/plan.h"
+#include "octet/graph/infer_shapes.h"
+#include "octet/graph/onnx_reader.h"
+#include "octet/kernels/parallel.h"
+
+namespace octet::deploy {
+
+struct Model::State {
+  std::string source;
+  Graph graph;
+  Shape input;  // -1 first: any batch
+  mutable std::mutex mutex;
+  mutable std::map<std::pair<std::int64_t, int>, std::unique_ptr<const Plan>> plans;  // by batch and threads
+
+  const Plan& plan(std::int64_t batch) const;
+  void check_batch(std::int64_t batch) const {
+    require(batch >= 1, source, ": the batch must be at least 1, is ", batch);
+    require(input[0] < 0 || input[0] == batch, source, ": the model is for a batch of ", input[0], ", not ", batch);
+  }
+};
+
+const Plan& Model::State::plan(std::int64_t batch) const {
+  check_batch(batch);
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<const Plan>& plan = plans[{batch, kernels::num_threads()}];
+  if (!plan) {
+    const ContextScope scope(source);
+    Graph sized = graph;
+    Shape shape = input;
+    shape[0] = batch;
+    infer_shapes(sized, {&shape, 1});
+    Program program = lower(fold_bias(std::move(sized)));
+    fuse(program);
+    plan = std::make_unique<const Plan>(std::move(program));
+  }
+  return *plan;
+}
+
+Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Model::~Model() = default;
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+
+Model Model::load(const std::filesystem::path& path) {
+  auto state = std::make_unique<State>();
+  state->source = path.string();
+  state->graph = read_onnx_file(path);
+  Model model(std::move(state));
+  model.check();
+  return model;
+}
+
+Model Model::parse(std::string_view bytes, const std::string& source) {
+  auto state = std::make_unique<State>();
+  state->source = source;
+  state->graph = read_onnx(bytes, source);
+  Model model(std::move(state));
+  model.check();
+  return model;
+}
+
+void Model::check() {
+  State& state = *state_;
+  require(state.graph.inputs.size() == 1 && state.graph.outputs.size() == 1, state.source,
+          ": the model must have one input and one output, has ", state.graph.inputs.size(), " and ",
+          state.graph.outputs.size());
+  state.input = state.graph.values[static_cast<std::size_t>(state.graph.inputs[0])].shape;
+  require(std::ranges::all_of(state.input.begin() + 1, state.input.end(), [](std::int64_t size) { return size > 0; }),
+          state.source, ": all sizes of the input but the batch must be known, they are ", state.input);
+  prepare(std::max<std::int64_t>(state.input[0], 1));  // finds what is not supported now, not in the first run
+}
+
+Shape Model::input_shape() const { return state_->input; }
+
+Shape Model::output_shape() const {
+  Shape shape = state_->plan(std::max<std::int64_t>(state_->input[0], 1)).output_shape();
+  if (!shape.empty()) shape[0] = state_->input[0];
+  return shape;
+}
+
+void Model::prepare(std::int64_t batch) const { state_->plan(batch); }
+
+namespace {
+
+void check_input(const std::string& source, const Shape& shape, std::int64_t batch, std::size_t count) {
+  std::int64_t expected = batch;
+  for (std::size_t i = 1; i < shape.size(); ++i) expected *= shape[i];
+  require(static_cast<std::int64_t>(count) == expected, source, ": the input must have ", expected,
+          " values for a batch of ", batch, ", has ", count);
+}
+
+}  // namespace
+
+void Model::run(std::span<const float> input, std::int64_t batch, std::span<float> output) const {
+  const Plan& plan = state_->plan(batch);
+  check_input(state_->source, state_->input, batch, input.size());
+  require(static_cast<std::int64_t>(output.size()) == element_count(plan.output_shape()), state_->source,
+          ": the output has ", element_count(plan.output_shape()), " values, there is room for ", output.size());
+  plan.run(input.data(), output.data());
+}
+
+std::vector<float> Model::run(std::span<const float> input, std::int64_t batch) const {
+  std::vector<float> output(static_cast<std::size_t>(element_count(state_->plan(batch).output_shape())));
+  run(input, batch, output);
+  return output;
+}
+
+std::vector<LayerTime> Model::profile(std::span<const float> input, std::int64_t batch, int repetitions) const {
+  using Clock = std::chrono::steady_clock;
+  const Plan& plan = state_->plan(batch);
+  check_input(state_->source, state_->input, batch, input.size());
+  require(repetitions >= 1, "profile: repetitions must be at least 1, got ", repetitions);
+  std::vector<float> output(static_cast<std::size_t>(element_count(plan.output_shape())));
+  const Plan::Arena arena(plan);
+  const Memory memory{arena.data(), input.data(), output.data()};
+  std::vector<std::vector<double>> times(plan.steps().size());
+  for (int i = 0; i < repetitions; ++i)
+    for (std::size_t s = 0; s < plan.steps().size(); ++s) {
+      const Clock::time_point begin = Clock::now();
+      plan.steps()[s].run(memory);
+      times[s].push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    }
+  std::vector<LayerTime> layers;
+  for (std::size_t s = 0; s < times.size(); ++s) {
+    const auto middle = times[s].begin() + static_cast<std::ptrdiff_t>(times[s].size() / 2);
+    std::nth_element(times[s].begin(), middle, times[s].end());
+    const BoundStep& step = plan.steps()[s];
+    layers.push_back({step.name, step.operation, step.implementation, *middle, step.giga_operations});
+  }
+  return layers;
+}
+
+}  // namespace octet::deploy

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs ONNX models, int8 (QuantizeLinear/DequantizeLinear) and float, without the rest of the library:
+//
+//   const std::vector<float> logits = deploy::Model::load("resnet20_deploy_model.onnx").run(image);
+//
+// docs/numerics.md says which bits come out.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "octet/base/shape.h"
+
+namespace octet::deploy {
+
+/// One step of a plan, as `octet bench` shows it.
+struct LayerTime {
+  std::string name;              ///< as in the file, or of what was fused to it
+  std::string operation;         ///< "conv2d int8 + add + relu + quantize"
+  std::string implementation;    ///< oneDNN's name of the kernel, or "loop"
+  double milliseconds = 0.0;     ///< median over the repetitions
+  double giga_operations = 0.0;  ///< 2 per product
+};
+
+/// A model, planned once for each batch size: Q/DQ folded away, what follows an int8 layer computed in its pass,
+/// weights packed, buffers laid out by lifetime. A warm run of an int8 model allocates nothing but what it returns. One
+/// Model may be run from many threads at once.
+class Model {
+ public:
+  /// Throws Error (file, node, rule) for files that are damaged or not supported.
+  static Model load(const std::filesystem::path& path);
+  /// The same from memory; `source` names the bytes in messages.
+  static Model parse(std::string_view bytes, const std::string& source);
+  ~Model();
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+
+  /// Sizes of the input and the output; the first is -1 if any batch may be run.
+  Shape input_shape() const;
+  Shape output_shape() const;
+
+  /// The output, row-major, for `batch` inputs one after the other, each row-major (an image: channels first). Throws
+  /// Error if the values are not as many as that, or not finite where they are quantized.
+  std::vector<float> run(std::span<const float> input, std::int64_t batch = 1) const;
+  /// The same into `output`.
+  void run(std::span<const float> input, std::int64_t batch, std::span<float> output) const;
+  /// Plans for a batch now rather than in its first run.
+  void prepare(std::int64_t batch) const;
+
+  /// Runs `repetitions` times and says where the time went.
+  std::vector<LayerTime> profile(std::span<const float> input, std::int64_t batch, int repetitions) const;
+
+ private:
+  struct State;
+  explicit Model(std::unique_ptr<State> state);
+  void check();
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace octet::deploy

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/deploy/plan.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "octet/base/error.h"
+#include "octet/kernels/channel_sums.h"
+#include "octet/kernels/conv.h"
+#include "octet/kernels/elementwise.h"
+#include "octet/kernels/epilogue.h"
+#include "octet/kernels/gemm.h"
+#include "octet/kernels/int8_images.h"
+#include "octet/kernels/int8_inference.h"
+#include "octet/kernels/layout.h"
+#include "octet/kernels/shape.h"
+
+namespace octet::deploy {
+namespace {
+
+using Run = std::function<void(const Memory&)>;
+
+// How steps find their tensors.
+class Binder {
+ public:
+  Binder(const Program& program, const ArenaLayout& layout) : program_(program), layout_(layout) {}
+
+  BoundStep bind(const Step& step) {
+    step_ = &step;
+    bound_ = {step.name, step.operation, "loop", 0.0, {}};
+    bound_.run = std::visit([&](const auto& work) { return make(work); }, step.work);
+    return std::move(bound_);
+  }
+
+  Run make_output(int tensor) const {
+    const TensorInfo& info = program_.tensors[static_cast<std::size_t>(tensor)];
+    const std::int64_t at = offset(tensor), count = element_count(info.shape);
+    if (info.shape.size() == 4) {
+      const kernels::ImageBatch batch = images(info.shape);
+      return [=](const Memory& m) {
+        kernels::nhwc_to_nchw(batch, reinterpret_cast<const float*>(m.arena + at), m.output);
+      };
+    }
+    return [=](const Memory& m) { std::copy_n(reinterpret_cast<const float*>(m.arena + at), count, m.output); };
+  }
+
+ private:
+  // A tensor in a run's memory.
+  template <typename T>
+  struct At {
+    std::int64_t offset;
+    T* operator()(const Memory& m) const { return offset < 0 ? nullptr : reinterpret_cast<T*>(m.arena + offset); }
+  };
+  using Real = At<float>;
+  using Byte = At<std::uint8_t>;
+
+  std::int64_t offset(int tensor) const { return tensor < 0 ? -1 : layout_.offsets[static_cast<std::size_t>(tensor)]; }
+  Real real_input(std::size_t i = 0) const { return {offset(step_->inputs[i].tensor)}; }
+  Byte byte_input(std::size_t i = 0) const { return {offset(step_->inputs[i].tensor)}; }
+  Real real_output() const { return {offset(step_->output)}; }
+  Byte byte_output() const { return {offset(step_->output)}; }
+  const Shape& shape(int tensor) const { return program_.tensors[static_cast<std::size_t>(tensor)].shape; }
+  const Shape& input_shape() const { return shape(step_->inputs[0].tensor); }
+  const Shape& output_shape() const { return shape(step_->output); }
+  std::int64_t output_count() const { return element_count(output_shape()); }
+  static kernels::ImageBatch images(const Shape& s) { return {s[0], s[1], s[2] * s[3]}; }
+  static kernels::Rows rows(const Shape& s) {
+    const std::int64_t channels = s.size() == 4 ? s[1] : s.back();
+    return {channels == 0 ? 0 : element_count(s) / channels, channels};
+  }
+
+  Run make(const LoadInput&) const {
+    const Real y = real_output();
+    if (output_shape().size() == 4) {
+      const kernels::ImageBatch batch = images(output_shape());
+      return [=](const Memory& m) { kernels::nchw_to_nhwc(batch, m.input, y(m)); };
+    }
+    const std::int64_t count = output_count();
+    return [=](const Memory& m) { std::copy_n(m.input, count, y(m)); };
+  }
+
+  Run make(const Quantize& work) const {
+    const Byte q = byte_output();
+    const std::string what = text(step_->name, ": a value that is to be quantized is not finite");
+    if (work.from_input) {
+      const kernels::ImageBatch batch = images(output_shape());
+      return [=](const Memory& m) { require(kernels::quantize_nchw(batch, work.scale, m.input, q(m)), what); };
+    }
+    const Real x = real_input();
+    const std::int64_t count = output_count();
+    return [=](const Memory& m) { require(kernels::quantize(count, work.scale, x(m), q(m)), what); };
+  }
+
+  Run make(const Dequantize&) const {
+    const Byte q = byte_input();
+    const Real y = real_output();
+    const std::int64_t count = output_count();
+    return [=, scale = *step_->inputs[0].scale](const Memory& m) { kernels::dequantize(count, scale, q(m), y(m)); };
+  }
+
+  Run make(const Int8Conv& work) {
+    const kernels::ConvShape& s = work.shape;
+    auto layer = std::make_shared<const kernels::Int8Layer>(
+        kernels::Int8Sums{s, work.transposed, step_->inputs[0].scale->zero_point}, *work.weights, work.epilogue);
+    bound_.implementation = layer->implementation();
+    bound_.giga_operations = operations(s);
+    const Byte x = byte_input(), q{offset(step_->quantized_output)},
+               residual{step_->inputs.size() > 1 ? offset(step_->inputs[1].tensor) : -1};
+    const Real y = real_output();
+    return [=](const Memory& m) { layer->run(x(m), {residual(m), y(m), q(m)}); };
+  }
+
+  static double operations(const kernels::ConvShape& s) {
+    return 2e-9 * static_cast<double>(s.n * s.oh * s.ow) * static_cast<double>(s.weight_count());
+  }
+
+  Run make(const FloatConv& work) {
+    bound_.implementation = "float32";
+    bound_.giga_operations = operations(work.shape);
+    const Real x = real_input(), y = real_output();
+    const auto layer = std::make_shared<const FloatConv>(work);
+    if (!work.transposed)
+      return [=](const Memory& m) {
+        kernels::conv_forward(layer->shape, x(m), layer->weights.data(),
+                              layer->bias.empty() ? nullptr : layer->bias.data(), y(m));
+      };
+    const kernels::Rows pixels{work.shape.n * work.shape.h * work.shape.w, work.shape.ci};
+    return [=](const Memory& m) {
+      kernels::conv_backward_data(layer->shape, layer->weights.data(), x(m), y(m));
+      if (!layer->bias.empty()) kernels::add_channels(pixels, layer->bias.data(), y(m));
+    };
+  }
+
+  Run make(const FloatLinear& work) {
+    bound_.implementation = "float32";
+    bound_.giga_operations = 2e-9 * static_cast<double>(work.rows * work.in * work.out);
+    const Real x = real_input(), y = real_output();
+    const auto layer = std::make_shared<const FloatLinear>(work);
+    return [=](const Memory& m) {
+      kernels::linear_forward({layer->rows, layer->in, layer->out}, x(m), layer->weights.data(), y(m));
+      if (!layer->bias.empty()) kernels::add_channels({layer->rows, layer->out}, layer->bias.data(), y(m));
+    };
+  }
+
+  Run make(const Clip& work) const {
+    const Real x = real_input(), y = real_output();
+    const std::int64_t count = output_count();
+    if (work.low == 0.0F && work.high == 6.0F)
+      return [=](const Memory& m) { kernels::relu6_forward(count, x(m), y(m)); };
+    if (work.low == 0.0F && work.high > 3e38F)
+      return [=](const Memory& m) { kernels::epilogue_forward({count, 1}, {{.x = x(m)}, {}}, true, y(m)); };
+    return [=](const Memory& m) {
+      const float* const from = x(m);
+      float* const to = y(m);
+      for (std::int64_t i = 0; i < count; ++i)
+        to[i] = from[i] < work.low ? work.low : from[i] > work.high ? work.high : from[i];
+    };
+  }
+
+  Run make(const Add&) const {
+    const Real a = real_input(0), b = real_input(1), y = real_output();
+    const std::int64_t count = output_count();
+    return [=](const Memory& m) { kernels::epilogue_forward({count, 1}, {{.x = a(m)}, {.x = b(m)}}, false, y(m)); };
+  }
+
+  Run make(const BatchNorm& work) const {
+    const Real x = real_input(), y = real_output();
+    const kernels::Rows pixels = rows(output_shape());
+    const auto norm = std::make_shared<const BatchNorm>(work);
+    return [=](const Memory& m) {
+      kernels::epilogue_forward(
+          pixels,
+          {{.x = x(m), .mean = norm->mean.data(), .scale = norm->scale.data(), .shift = norm->shift.data()}, {}}, false,
+          y(m));
+    };
+  }
+
+  Run make(const MaxPool& work) const {
+    if (step_->inputs[0].scale) {
+      const Byte x = byte_input(), y = byte_output();
+      return [=, s = work.shape](const Memory& m) { kernels::max_pool_u8(s, x(m), y(m)); };
+    }
+    const Real x = real_input(), y = real_output();
+    return [=, s = work.shape](const Memory& m) { kernels::max_pool_forward(s, x(m), y(m), nullptr); };
+  }
+
+  Run make(const AveragePool& work) const {
+    const Real x = real_input(), y = real_output();
+    return [=, s = work.shape](const Memory& m) { kernels::avg_pool_forward(s, x(m), y(m)); };
+  }
+
+  Run make(const Concat& work) const {
+    const std::int64_t pitch = work.outer == 0 ? 0 : output_count() / work.outer;
+    std::vector<std::pair<std::int64_t, std::int64_t>> parts;  // offset in the arena, width
+    for (const Operand& operand : step_->inputs)
+      parts.emplace_back(offset(operand.tensor),
+                         work.outer == 0 ? 0 : element_count(shape(operand.tensor)) / work.outer);
+    const std::int64_t outer = work.outer, to = offset(step_->output);
+    if (step_->inputs[0].scale)
+      return [=](const Memory& m) {
+        auto* y = reinterpret_cast<std::uint8_t*>(m.arena + to);
+        for (const auto& [from, width] : parts) {
+          kernels::copy_byte_rows({outer, width, width, pitch}, reinterpret_cast<const std::uint8_t*>(m.arena + from),
+                                  y);
+          y += width;
+        }
+      };
+    return [=](const Memory& m) {
+      auto* y = reinterpret_cast<float*>(m.arena + to);
+      for (const auto& [from, width] : parts) {
+        kernels::copy_rows({outer, width, width, pitch}, reinterpret_cast<const float*>(m.arena + from), y);
+        y += width;
+      }
+    };
+  }
+
+  Run make(const ToRowMajor&) const {
+    const kernels::ImageBatch batch = images(input_shape());
+    if (step_->inputs[0].scale) {
+      const Byte x = byte_input(), y = byte_output();
+      return [=](const Memory& m) { kernels::nhwc_to_nchw_u8(batch, x(m), y(m)); };
+    }
+    const Real x = real_input(), y = real_output();
+    return [=](const Memory& m) { kernels::nhwc_to_nchw(batch, x(m), y(m)); };
+  }
+
+  Run make(const ToChannelsLast&) const {
+    const Shape& s = output_shape();
+    if (step_->inputs[0].scale) {  // the other way round: pixels take the place of channels
+      const Byte x = byte_input(), y = byte_output();
+      const kernels::ImageBatch batch{s[0], s[2] * s[3], s[1]};
+      return [=](const Memory& m) { kernels::nhwc_to_nchw_u8(batch, x(m), y(m)); };
+    }
+    const Real x = real_input(), y = real_output();
+    const kernels::ImageBatch batch = images(s);
+    return [=](const Memory& m) { kernels::nchw_to_nhwc(batch, x(m), y(m)); };
+  }
+
+  const Program& program_;
+  const ArenaLayout& layout_;
+  const Step* step_ = nullptr;
+  BoundStep bound_;
+};
+
+// Additions that no layer took in read float values: what they read in u8 is dequantized first.
+Program with_real_additions(Program program) {
+  std::vector<Step> steps;
+  for (Step& step : program.steps) {
+    if (std::holds_alternative<Add>(step.work))
+      for (Operand& operand : step.inputs) {
+        if (!operand.scale) continue;
+        Step dequantize{step.name, "dequantize", Dequantize{}, {operand}, static_cast<int>(program.tensors.size()), -1};
+        program.tensors.push_back(
+            {program.tensors[static_cast<std::size_t>(operand.tensor)].shape, false, dequantize.output});
+        operand = {dequantize.output, {}};
+        steps.push_back(std::move(dequantize));
+      }
+    steps.push_back(std::move(step));
+  }
+  program.steps = std::move(steps);
+  return program;
+}
+
+}  // namespace
+
+Plan::Plan(Program given) {
+  const Program program = with_real_additions(std::move(given));
+  const ArenaLayout layout = lay_out(program);
+  arena_bytes_ = layout.bytes;
+  output_shape_ = program.tensors[static_cast<std::size_t>(program.output)].shape;
+  Binder binder(program, layout);
+  for (const Step& step : program.steps) {
+    const ContextScope scope(step.name);
+    steps_.push_back(binder.bind(step));
+  }
+  steps_.push_back({"output", "store", "loop", 0.0, binder.make_output(program.output)});
+}
+
+Plan::Arena::Arena(const Plan& plan) : plan_(plan) {
+  {
+    const std::lock_guard lock(plan.mutex_);
+    if (!plan.free_.empty()) {
+      buffer_ = std::move(plan.free_.back());
+      plan.free_.pop_back();
+      return;
+    }
+  }
+  buffer_ = kernels::Buffer(plan.arena_bytes_);
+}
+
+Plan::Arena::~Arena() {
+  const std::lock_guard lock(plan_.mutex_);
+  plan_.free_.push_back(std::move(buffer_));
+}
+
+void Plan::run(const float* input, float* output) const {
+  const Arena arena(*this);
+  const Memory memory{arena.data(), input, output};
+  for (const BoundStep& step : steps_) step.run(memory);
+}
+
+}  // namespace octet::deploy

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// A network as steps over tensors: what lies between the Graph and the kernels. Private to the room.
+//
+// lower() turns the graph into one step per op, with quantization folded: a value that was dequantized is read as the
+// u8 tensor it came from wherever a step can. fuse() moves what follows an int8 layer into it. plan.h binds the steps
+// that are left to kernels and memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "octet/graph/graph.h"
+#include "octet/kernels/conv.h"
+#include "octet/kernels/int8_epilogue.h"
+#include "octet/kernels/pool.h"
+#include "octet/kernels/quantize.h"
+
+namespace octet::deploy {
+
+using kernels::Int8Scale;
+
+/// Float or u8 values. 4-D tensors lie channels-last, others row-major.
+struct TensorInfo {
+  Shape shape;
+  bool quantized = false;
+  int storage = -1;  ///< tensors that are views of one memory have one
+  std::int64_t bytes() const { return element_count(shape) * (quantized ? 1 : 4); }
+};
+
+/// A tensor as a step reads it; u8 ones with what they stand for.
+struct Operand {
+  int tensor = -1;
+  std::optional<Int8Scale> scale = {};
+};
+
+// What the steps do. Shapes are those of whole batches.
+struct LoadInput {};  ///< x as it was given -> channels-last
+struct Quantize {
+  Int8Scale scale;
+  bool from_input;  ///< reads x as it was given
+};
+struct Dequantize {};
+struct Int8Conv {
+  kernels::ConvShape shape;
+  bool transposed = false;
+  std::shared_ptr<const std::vector<std::int8_t>> weights;
+  kernels::Int8Epilogue epilogue;
+};
+struct FloatConv {
+  kernels::ConvShape shape;
+  bool transposed = false;
+  std::vector<float> weights, bias;  ///< bias may be empty
+};
+struct FloatLinear {
+  std::int64_t rows, in, out;
+  std::vector<float> weights, bias;
+};
+struct Clip {
+  float low, high;
+};
+struct Add {};
+struct BatchNorm {
+  std::vector<float> mean, scale, shift;
+};
+struct MaxPool {
+  kernels::MaxPoolShape shape;
+};
+struct AveragePool {
+  kernels::AvgPoolShape shape;
+};
+struct Concat {
+  std::int64_t outer = 0;  ///< rows: each operand brings a piece to every row
+};
+struct ToRowMajor {};      ///< channels-last -> channels-first, for what follows a flatten
+struct ToChannelsLast {};  ///< and back
+
+using Work = std::variant<LoadInput, Quantize, Dequantize, Int8Conv, FloatConv, FloatLinear, Clip, Add, BatchNorm,
+                          MaxPool, AveragePool, Concat, ToRowMajor, ToChannelsLast>;
+
+struct Step {
+  std::string name, operation;
+  Work work;
+  std::vector<Operand> inputs;  ///< an Int8Conv with a residual reads it second
+  int output = -1;              ///< tensor; of an Int8Conv the float result, or -1
+  int quantized_output = -1;    ///< of an Int8Conv: the u8 result, or -1
+};
+
+struct Program {
+  std::vector<TensorInfo> tensors;
+  std::vector<Step> steps;
+  int output = -1;  ///< a float tensor
+};
+
+/// The graph with constants that are added to the result of a layer as the layer's bias. Shapes are inferred.
+Graph fold_bias(Graph graph);
+/// The program for `graph` with shapes inferred. Throws Error, naming the node.
+Program lower(const Graph& graph);
+/// Moves what follows int8 layers into them, where it gives the same bits; drops steps that nothing reads.
+void fuse(Program& program);
+
+}  // namespace octet::deploy

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/deploy/quantized_constants.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "octet/base/error.h"
+#include "octet/graph/attributes.h"
+
+namespace octet::deploy {
+namespace {
+
+std::vector<std::int64_t> integers(const Value& value) {
+  return std::visit(
+      [&]<typename T>(const std::vector<T>& values) -> std::vector<std::int64_t> {
+        if constexpr (std::is_same_v<T, float> || std::is_same_v<T, std::uint64_t>)
+          fail("\"", value.name, "\" must hold integers");
+        else
+          return {values.begin(), values.end()};
+      },
+      *value.data);
+}
+
+const std::vector<float>& floats_of(const Value& value) {
+  const auto* const values = std::get_if<std::vector<float>>(value.data.get());
+  require(values != nullptr, "\"", value.name, "\" must hold float values");
+  return *values;
+}
+
+bool is_scale(float scale) { return std::isfinite(scale) && scale > 0.0F; }
+
+template <typename T>
+std::vector<T> transposed(const std::vector<T>& values, const Shape& shape) {
+  std::vector<T> result(values.size());
+  const auto rows = static_cast<std::size_t>(shape[0]), columns = static_cast<std::size_t>(shape[1]);
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t c = 0; c < columns; ++c) result[c * rows + r] = values[r * columns + c];
+  return result;
+}
+
+}  // namespace
+
+bool QuantizedConstant::symmetric() const {
+  return std::holds_alternative<std::vector<std::int8_t>>(*q->data) &&
+         std::ranges::all_of(zero_points, [](std::int64_t z) { return z == 0; });
+}
+
+std::shared_ptr<const std::vector<std::int8_t>> QuantizedConstant::int8() const {
+  return {q->data, &std::get<std::vector<std::int8_t>>(*q->data)};
+}
+
+const Value& ConstantReader::constant(int value, const char* what) const {
+  require(value >= 0, "needs ", what);
+  const Value& found = graph_.values[static_cast<std::size_t>(value)];
+  require(found.data != nullptr, what, " \"", found.name, "\" must be constant");
+  return found;
+}
+
+void ConstantReader::define(const Node& node) {
+  QuantizedConstant c;
+  c.q = &constant(node.inputs[0], "its input");
+  c.scales = floats_of(constant(node.inputs[1], "the scale"));
+  require(!c.scales.empty() && std::ranges::all_of(c.scales, is_scale), "scales must be finite and positive");
+  if (node.inputs.size() > 2 && node.inputs[2] >= 0) {
+    const Value& zero_point = constant(node.inputs[2], "the zero point");
+    require(zero_point.data->index() == c.q->data->index(), "its zero point has another type than what it reads");
+    c.zero_points = integers(zero_point);
+  } else {
+    c.zero_points.assign(c.scales.size(), 0);
+  }
+  require(c.zero_points.size() == c.scales.size(), "has ", c.scales.size(), " scales and ", c.zero_points.size(),
+          " zero points");
+  std::int64_t axis = attribute(node, "axis", std::int64_t{1});
+  const Shape& shape = c.q->shape;
+  if (axis < 0) axis += std::ssize(shape);
+  c.axis = static_cast<std::size_t>(axis);
+  require(c.scales.size() == 1 ||
+              (axis >= 0 && axis < std::ssize(shape) && std::ssize(c.scales) == shape[static_cast<std::size_t>(axis)]),
+          "has ", c.scales.size(), " scales for ", shape, " along axis ", axis);
+  integers(*c.q);  // refuses floats
+  quantized_.insert_or_assign(node.output, std::move(c));
+}
+
+const QuantizedConstant* ConstantReader::quantized(int value) const {
+  const auto found = quantized_.find(value);
+  return found == quantized_.end() ? nullptr : &found->second;
+}
+
+std::vector<float> ConstantReader::floats(int value) const {
+  const QuantizedConstant* const c = quantized(value);
+  if (!c) return floats_of(constant(value, "a constant for"));
+  const std::vector<std::int64_t> q = integers(*c->q);
+  std::size_t inner = 1;  // values after which the scale changes
+  for (std::size_t i = c->axis + 1; i < c->q->shape.size(); ++i) inner *= static_cast<std::size_t>(c->q->shape[i]);
+  std::vector<float> values;
+  for (std::size_t i = 0; i < q.size(); ++i) {
+    const std::size_t channel = i / inner % c->scales.size();
+    values.push_back(static_cast<float>(q[i] - c->zero_points[channel]) * c->scales[channel]);
+  }
+  return values;
+}
+
+ActivationScale ConstantReader::activation_scale(const Node& node) const {
+  const std::vector<float>& scale = floats_of(constant(node.inputs[1], "the scale"));
+  require(scale.size() == 1, "activations quantized per channel are not supported");
+  require(is_scale(scale[0]), "the scale must be finite and positive, is ", scale[0]);
+  if (node.inputs.size() < 3 || node.inputs[2] < 0) return {{scale[0], 0}, false};  // uint8, says ONNX
+  const Value& zero_point = constant(node.inputs[2], "the zero point");
+  const bool is_signed = std::holds_alternative<std::vector<std::int8_t>>(*zero_point.data);
+  require(is_signed || std::holds_alternative<std::vector<std::uint8_t>>(*zero_point.data),
+          "activations must be int8 or uint8");
+  const auto offset = static_cast<std::int32_t>(integers(zero_point).at(0));
+  return {{scale[0], is_signed ? offset + 128 : offset}, is_signed};
+}
+
+std::vector<float> ConstantReader::integer_bias(int value, const std::vector<float>& scale) const {
+  std::vector<float> bias(scale.size(), 0.0F);
+  if (value < 0) return bias;
+  if (const QuantizedConstant* const c = quantized(value)) {
+    const bool is_ours =
+        (c->scales == scale ||
+         (c->scales.size() == 1 && std::ranges::all_of(scale, [&](float s) { return s == c->scales[0]; }))) &&
+        std::ranges::all_of(c->zero_points, [](std::int64_t z) { return z == 0; });
+    const std::vector<std::int64_t> q = integers(*c->q);
+    if (is_ours && q.size() == scale.size()) {
+      std::ranges::transform(q, bias.begin(), [](std::int64_t b) { return static_cast<float>(b); });
+      return bias;
+    }
+  }
+  const std::vector<float> values = floats(value);
+  require(values.size() == scale.size(), "the bias must have ", scale.size(), " values, has ", values.size());
+  for (std::size_t c = 0; c < scale.size(); ++c) {
+    bias[c] = std::nearbyint(values[c] / scale[c]);
+    require(bias[c] >= -0x1p31F && bias[c] < 0x1p31F, "the bias ", values[c], " of channel ", c,
+            " does not fit int32 in steps of ", scale[c]);
+  }
+  return bias;
+}
+
+std::vector<float> transpose(const std::vector<float>& values, const Shape& shape) { return transposed(values, shape); }
+std::shared_ptr<const std::vector<std::int8_t>> transpose(const std::vector<std::int8_t>& values, const Shape& shape) {
+  return std::make_shared<const std::vector<std::int8_t>>(transposed(values, shape));
+}
+
+}  // namespace octet::deploy

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/kernels/int8_epilogue.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "octet/kernels/int8_epilogue_loops.h"
+#include "octet/kernels/simd.h"
+
+namespace octet::kernels {
+namespace {
+
+constexpr std::int64_t kLargestPeriod = 4096;  // of four vectors; one vector's is shorter where this would be exceeded
+
+// (q - zero_point) for x on the grid: a whole number, and zero is +0.
+float level(const Int8Scale& s, float x) {
+  const auto low = static_cast<float>(-s.zero_point), high = static_cast<float>(255 - s.zero_point);
+  float t = x / s.scale;
+  t = t > low ? t : low;  // NaN becomes the lower end
+  t = t < high ? t : high;
+  return std::nearbyint(t) + 0.0F;
+}
+
+}  // namespace
+
+void finish_plain(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8Results& out) {
+  const auto* const residual_q = static_cast<const std::uint8_t*>(out.residual);
+  const auto* const residual_y = static_cast<const float*>(out.residual);
+  for (std::int64_t row = 0; row < tile.rows; ++row)
+    for (std::int64_t c = 0; c < p.width; ++c) {
+      const std::int64_t at = tile.position + row * p.pitch + c;
+      float y = static_cast<float>(tile.acc[row * p.width + c]) + p.bias[static_cast<std::size_t>(c)];
+      y *= p.scale[static_cast<std::size_t>(c)];
+      if (p.has_inner) y = level(p.inner, y) * p.inner.scale;
+      if (p.residual == Int8Epilogue::Residual::kFloat) y += residual_y[at];
+      if (p.residual == Int8Epilogue::Residual::kQuantized)
+        y += static_cast<float>(residual_q[at] - p.residual_scale.zero_point) * p.residual_scale.scale;
+      y = y < p.low ? p.low : y > p.high ? p.high : y;
+      if (p.keeps_float) out.y[at] = y;
+      if (p.has_output)
+        out.q[at] = static_cast<std::uint8_t>(static_cast<std::int32_t>(level(p.output, y)) + p.output.zero_point);
+    }
+}
+
+Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std::int64_t channels) {
+  Plan& p = plan_;
+  const std::int64_t width = range.width;
+  p.width = width;
+  p.pitch = channels;
+  p.vectors = std::lcm(width, 4 * kLanes) <= kLargestPeriod ? 4 : 1;
+  p.period = std::lcm(width, p.vectors * kLanes);
+  p.period_rows = p.period / width;
+  for (std::int64_t i = 0; i < p.period; ++i) {
+    p.bias.push_back(e.bias[static_cast<std::size_t>(range.first + i % width)]);
+    p.scale.push_back(e.scale[static_cast<std::size_t>(range.first + i % width)]);
+  }
+  p.has_inner = e.inner.has_value();
+  p.inner = e.inner.value_or(Int8Scale{1.0F, 0});
+  p.has_output = e.output.has_value();
+  p.output = e.output.value_or(Int8Scale{1.0F, 0});
+  p.keeps_float = e.keeps_float;
+  p.residual = e.residual;
+  p.residual_scale = e.residual_scale;
+  p.low = e.low;
+  p.high = e.high;
+  // A ReLU before a grid that begins at zero is what the grid does anyway.
+  const bool grid_does_it = e.output && !e.keeps_float && e.low <= 0.0F && e.output->zero_point == 0;
+  p.clamps_low = !std::isinf(e.low) && !grid_does_it;
+  p.clamps_high = !std::isinf(e.high);
+  fast_ = avx512_quantizes_exactly(p.inner) && avx512_quantizes_exactly(p.output);
+}
+
+void Int8Finisher::operator()(const Int8Tile& tile, const Int8Results& results) const {
+  if (!fast_) return finish_plain(plan_, tile, results);
+  if (plan_.width == plan_.pitch || plan_.period_rows == 1) return finish_avx512(plan_, tile, results);
+  for (std::int64_t row = 0; row < tile.rows; ++row)  // a vector would reach from one row into the next
+    finish_avx512(plan_, {tile.acc + row * plan_.width, 1, tile.position + row * plan_.pitch}, results);
+}
+
+}  // namespace octet::kernels

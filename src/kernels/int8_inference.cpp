@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+// A layer is cut into units: some images, or some rows of one image, or some channels of a small one, so that a unit's
+// int32 sums stay in a core's second cache until the epilogue has read them, and every thread has work. Each unit is
+// one single-threaded primitive; sums are exact, so the cut shows in no result. Units of equal shape share a variant:
+// the primitive and the weights in its format.
+//
+// Which kernel can be trusted is found out, not assumed (see int8_conv.cpp). In order of preference:
+//   direct   one u8 x s8 primitive with its own zero point, or with the zero point's share taken off afterwards
+//   split    q = 2 * (q >> 1) + (q & 1): two convolutions of at most 7 bits, whose products cannot saturate
+//   float32  integers in a float convolution, where sums stay below 2^24
+//   loop     the scalar loop
+#include "octet/kernels/int8_inference.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "octet/base/error.h"
+#include "octet/base/rng.h"
+#include "octet/kernels/int8_layer.h"
+#include "octet/kernels/memory.h"
+#include "octet/kernels/parallel.h"
+#include "octet/kernels/simd.h"
+
+namespace octet::kernels {
+namespace {
+
+using dnnl::memory;
+
+constexpr std::int64_t kTileBytes = std::int64_t{256} << 10;  // of a unit's sums
+constexpr std::int64_t kSmallImage = 256;                     // pixels; too few rows to share out fairly
+constexpr std::int64_t kChannelBlock = 64;
+
+enum class Path { kOwnZeroPoint, kOnes, kSplit, kFloat, kLoop };
+
+// ---- cutting
+// ---------------------------------------------------------------------------------------------------------
+
+struct Unit {
+  std::size_t variant;
+  std::int64_t x, position;  // where its input and its results begin
+};
+
+// A part of a layer that units share.
+struct Part {
+  Int8LayerShape shape;
+  std::int64_t first_channel;  // of its weights
+
+  friend bool operator==(const Part&, const Part&) = default;
+};
+
+struct Cut {
+  std::vector<Unit> units;
+  std::vector<Part> parts;
+
+  void add(const Part& part, std::int64_t x, std::int64_t position) {
+    auto found = std::ranges::find(parts, part);
+    if (found == parts.end()) found = parts.insert(parts.end(), part);
+    units.push_back({static_cast<std::size_t>(found - parts.begin()), x, position});
+  }
+};
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+Cut cut_images(const Int8LayerShape& l, std::int64_t images) {
+  Cut cut;
+  for (std::int64_t n = 0; n < l.s.n; n += images) {
+    Part part{l, 0};
+    part.shape.s.n = std::min(images, l.s.n - n);
+    cut.add(part, n * l.in_image(), n * l.out_image());
+  }
+  return cut;
+}
+
+Cut cut_channels(const Int8LayerShape& l, std::int64_t channels) {
+  Cut cut;
+  for (std::int64_t n = 0; n < l.s.n; ++n)
+    for (std::int64_t c = 0; c < l.s.co; c += channels) {
+      Part part{l, c};
+      part.shape.s.n = 1;
+      part.shape.s.co = std::min(channels, l.s.co - c);
+      cut.add(part, n * l.in_image(), n * l.out_image() + c);
+    }
+  return cut;
+}
+
+// Output rows begin .. end - 1 as a convolution of the input rows that they see.
+Cut cut_rows(const Int8LayerShape& l, std::int64_t rows) {
+  Cut cut;
+  const ConvShape& s = l.s;
+  for (std::int64_t n = 0; n < s.n; ++n)
+    for (std::int64_t begin = 0; begin < s.oh; begin += rows) {
+      const std::int64_t end = std::min(begin + rows, s.oh);
+      const std::int64_t top = begin * s.stride.h - s.padding.h;
+      const std::int64_t bottom = (end - 1) * s.stride.h - s.padding.h + s.dilation.h * (s.kh - 1) + 1;
+      const std::int64_t first = std::clamp<std::int64_t>(top, 0, s.h - 1);
+      const std::int64_t last = std::clamp<std::int64_t>(bottom, first + 1, s.h);
+      Part part{l, 0};
+      part.shape.s.n = 1;
+      part.shape.s.h = last - first;
+      part.shape.s.oh = end - begin;
+      part.shape.s.padding.h = first - top;
+      cut.add(part, n * l.in_image() + first * s.w * s.ci, n * l.out_image() + begin * s.ow * s.co);
+    }
+  return cut;
+}
+
+Cut cut_layer(const Int8LayerShape& l, std::int64_t threads) {
+  const ConvShape& s = l.s;
+  const std::int64_t image_bytes = l.out_image() * static_cast<std::int64_t>(sizeof(std::int32_t));
+  const std::int64_t parts = std::max(ceil_div(image_bytes, 2 * kTileBytes), ceil_div(threads, s.n));
+  if (!l.plain() || parts == 1)
+    return cut_images(l, std::clamp<std::int64_t>(kTileBytes / image_bytes, 1, ceil_div(s.n, threads)));
+  const std::int64_t channels = ceil_div(ceil_div(s.co, parts), kChannelBlock) * kChannelBlock;
+  if (s.oh * s.ow <= kSmallImage && s.groups == 1 && channels < s.co) return cut_channels(l, channels);
+  return cut_rows(l, ceil_div(s.oh, parts));
+}
+
+// ---- one part on oneDNN
+// ----------------------------------------------------------------------------------------------
+
+memory::desc zero_point_desc() { return memory::desc({1}, memory::data_type::s32, memory::format_tag::x); }
+
+// The memory objects of one run at a time; their data are set for each.
+struct Arguments {
+  memory src, weights, dst, scratchpad, zero_point;
+
+  explicit Arguments(const ConvPrimitive& conv)
+      : src(conv.src, onednn_engine(), DNNL_MEMORY_NONE),
+        weights(conv.weights, onednn_engine(), DNNL_MEMORY_NONE),
+        dst(conv.dst, onednn_engine(), DNNL_MEMORY_NONE),
+        scratchpad(conv.scratchpad, onednn_engine(), DNNL_MEMORY_NONE),
+        zero_point(zero_point_desc(), onednn_engine(), DNNL_MEMORY_NONE) {}
+};
+
+// Arguments that wait for the next run.
+class ArgumentPool {
+ public:
+  std::unique_ptr<Arguments> take(const ConvPrimitive& conv) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        std::unique_ptr<Arguments> taken = std::move(free_.back());
+        free_.pop_back();
+        return taken;
+      }
+    }
+    return std::make_unique<Arguments>(conv);
+  }
+  void give_back(std::unique_ptr<Arguments> arguments) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(arguments));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Arguments>> free_;
+};
+
+struct Variant {
+  Part part;
+  Path path = Path::kLoop;
+  ConvPrimitive conv{};
+  const std::int8_t* weights = nullptr;  // row-major, of this part
+  Buffer packed{};
+  std::vector<float> float_weights{};
+  std::vector<std::int32_t> ones{};
+  std::optional<Int8Finisher> finisher{};
+  std::unique_ptr<ArgumentPool> arguments = std::make_unique<ArgumentPool>();
+
+  std::int64_t sums() const { return part.shape.s.n * part.shape.out_image(); }
+  std::int64_t inputs() const { return part.shape.s.n * part.shape.in_image(); }
+};
+
+void execute(const Variant& v, const std::uint8_t* x, const std::int32_t* zero_point, std::int32_t* acc) {
+  const Buffer scratchpad(static_cast<std::int64_t>(v.conv.scratchpad.get_size()));
+  std::unique_ptr<Arguments> a = v.arguments->take(v.conv);
+  a->src.set_data_handle(const_cast<std::uint8_t*>(x));
+  a->weights.set_data_handle(v.packed.data());
+  a->dst.set_data_handle(acc);
+  a->scratchpad.set_data_handle(scratchpad.data());
+  a->zero_point.set_data_handle(const_cast<std::int32_t*>(zero_point));
+  const dnnl_exec_arg_t list[] = {{DNNL_ARG_SRC, a->src.get()},
+                                  {DNNL_ARG_WEIGHTS, a->weights.get()},
+                                  {DNNL_ARG_DST, a->dst.get()},
+                                  {DNNL_ARG_SCRATCHPAD, a->scratchpad.get()},
+                                  {DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, a->zero_point.get()}};
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(v.conv.primitive.get(), onednn_stream().get(), zero_point ? 5 : 4, list),
+      "an int8 convolution failed");
+  onednn_stream().wait();
+  v.arguments->give_back(std::move(a));
+}
+
+OCTET_CLONES void halve(std::int64_t n, const std::uint8_t* q, std::uint8_t* high, std::uint8_t* low) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    high[i] = static_cast<std::uint8_t>(q[i] >> 1);
+    low[i] = q[i] & 1U;
+  }
+}
+
+OCTET_CLONES void join_halves(std::int64_t n, const std::int32_t* low, std::int32_t* acc) {
+  for (std::int64_t i = 0; i < n; ++i) acc[i] = 2 * acc[i] + low[i];
+}
+
+OCTET_CLONES void take_off(std::int64_t n, std::int32_t zero_point, const std::int32_t* ones, std::int32_t* acc) {
+  for (std::int64_t i = 0; i < n; ++i) acc[i] -= zero_point * ones[i];
+}
+
+void run_split(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
+  const Buffer halves(2 * v.inputs()), low_sums(v.sums() * static_cast<std::int64_t>(sizeof(std::int32_t)));
+  auto* const high = static_cast<std::uint8_t*>(halves.data());
+  auto* const low = static_cast<std::int32_t*>(low_sums.data());
+  halve(v.inputs(), x, high, high + v.inputs());
+  execute(v, high, nullptr, acc);
+  execute(v, high + v.inputs(), nullptr, low);
+  join_halves(v.sums(), low, acc);
+}
+
+void run_float(const Variant& v, const std::uint8_t* x, std::int32_t zero_point, std::int32_t* acc) {
+  const Buffer values = Buffer::floats(v.inputs()), sums = Buffer::floats(v.sums());
+  dequantize(v.inputs(), {1.0F, zero_point}, x, values.floats());
+  if (v.part.shape.plain())
+    conv_forward(v.part.shape.s, values.floats(), v.float_weights.data(), nullptr, sums.floats());
+  else
+    conv_backward_data(v.part.shape.s, v.float_weights.data(), values.floats(), sums.floats());
+  for (std::int64_t i = 0; i < v.sums(); ++i) acc[i] = static_cast<std::int32_t>(sums.floats()[i]);
+}
+
+void run_loop(const Variant& v, const std::uint8_t* x, std::int32_t zero_point, std::int32_t* acc) {
+  const Int8LayerShape& l = v.part.shape;
+  for (std::int64_t n = 0; n < l.s.n; ++n)
+    for (std::int64_t row = 0; row < l.out_rows(); ++row)
+      for (std::int64_t column = 0; column < l.out_columns(); ++column)
+        for (std::int64_t c = 0; c < l.out_channels(); ++c)
+          *acc++ = static_cast<std::int32_t>(int8_scalar_sum(l, x, zero_point, v.weights, {n, row, column, c}));
+}
+
+void compute_sums(const Variant& v, const std::uint8_t* x, const std::int32_t& zero_point, std::int32_t* acc) {
+  switch (v.path) {
+    case Path::kOwnZeroPoint:
+      return execute(v, x, zero_point == 0 ? nullptr : &zero_point, acc);
+    case Path::kOnes:
+      execute(v, x, nullptr, acc);
+      break;
+    case Path::kSplit:
+      run_split(v, x, acc);
+      break;
+    case Path::kFloat:
+      return run_float(v, x, zero_point, acc);
+    case Path::kLoop:
+      return run_loop(v, x, zero_point, acc);
+  }
+  if (zero_point == 0) return;
+  for (std::int64_t n = 0; n < v.part.shape.s.n; ++n)
+    take_off(v.part.shape.out_image(), zero_point, v.ones.data(), acc + n * v.part.shape.out_image());
+}
+
+// ---- trust
+// -----------------------------------------------------------------------------------------------------------
+
+void prepare(Variant& v) {
+  v.packed = Buffer(static_cast<std::int64_t>(v.conv.weights.get_size()));
+  reorder(int8_weight_desc(v.part.shape.kind, v.part.shape.s), v.weights, v.conv.weights, v.packed.data());
+}
+
+// Data that saturate where anything can: whole channels of the largest weights of one sign, activations near 255.
+bool computes_exactly(const Int8LayerShape& l, Path path, const ConvPrimitive& conv) {
+  constexpr int kSamples = 64;
+  Rng rng(2026);
+  const auto below = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(rng.below(static_cast<std::uint32_t>(n)));
+  };
+  Variant v{.part = {l, 0}, .path = path, .conv = conv};
+  std::vector<std::uint8_t> x(static_cast<std::size_t>(v.inputs()));
+  for (std::uint8_t& q : x) q = static_cast<std::uint8_t>(below(4) == 0 ? below(256) : 255 - below(2));
+  std::vector<std::int8_t> w(static_cast<std::size_t>(l.s.weight_count()));
+  const std::int64_t channels = l.out_channels(), taps = l.s.kh * l.s.kw;
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t k = 0; k < l.products() / taps; ++k)
+      for (std::int64_t t = 0; t < taps; ++t)
+        w[static_cast<std::size_t>(weight_position(l, k, c) + t)] =
+            static_cast<std::int8_t>(c % 3 == 0   ? 127
+                                     : c % 3 == 1 ? -128
+                                                  : below(256) - 128);
+  v.weights = w.data();
+  prepare(v);
+  const std::int32_t zero_point = path == Path::kOwnZeroPoint ? 117 : 0;  // what is taken off later is ours
+  std::vector<std::int32_t> acc(static_cast<std::size_t>(v.sums()));
+  compute_sums(v, x.data(), zero_point, acc.data());
+  for (int i = 0; i < kSamples; ++i) {
+    const OutputPosition at{below(l.s.n), i % 4 == 0 ? 0 : below(l.out_rows()),
+                            i % 4 == 1 ? l.out_columns() - 1 : below(l.out_columns()), below(channels)};
+    const std::int64_t position =
+        ((at.n * l.out_rows() + at.row) * l.out_columns() + at.column) * channels + at.channel;
+    if (acc[static_cast<std::size_t>(position)] != int8_scalar_sum(l, x.data(), zero_point, w.data(), at)) return false;
+  }
+  return true;
+}
+
+// The primitive for this path if there is one and it is right. Answers are kept: models have many equal layers.
+std::optional<ConvPrimitive> trusted_conv(const Int8LayerShape& l, Path path) {
+  struct Answer {
+    Int8LayerShape shape;
+    Path path;
+    std::optional<ConvPrimitive> conv;
+  };
+  static std::mutex mutex;
+  static std::vector<Answer> answers;
+  const std::lock_guard lock(mutex);
+  for (const Answer& a : answers)
+    if (a.path == path && a.shape == l) return a.conv;
+  std::optional<ConvPrimitive> conv = make_int8_conv(l.kind, l.s, path == Path::kOwnZeroPoint, Int8Result::kInt32);
+  if (conv && !computes_exactly(l, path, *conv)) conv.reset();
+  answers.push_back({l, path, conv});
+  return conv;
+}
+
+// The largest that a sum can get with these weights.
+std::int64_t largest_sum(const Int8LayerShape& l, const std::int8_t* w) {
+  constexpr std::int64_t kLargest = 255;  // also before a zero point is taken off
+  const std::int64_t taps = l.s.kh * l.s.kw;
+  std::int64_t largest = 0;
+  for (std::int64_t c = 0; c < l.out_channels(); ++c) {
+    std::int64_t sum = 0;
+    for (std::int64_t k = 0; k < l.products() / taps; ++k)
+      for (std::int64_t t = 0; t < taps; ++t) sum += std::abs(w[weight_position(l, k, c) + t]);
+    largest = std::max(largest, sum * kLargest);
+  }
+  return largest;
+}
+
+void choose_path(Variant& v, std::int32_t zero_point, std::int64_t largest) {
+  const Int8LayerShape& l = v.part.shape;
+  const auto attempt = [&](Path trial, Path use) {
+    std::optional<ConvPrimitive> conv = trusted_conv(l, trial);
+    if (!conv) return false;
+    v.path = use;
+    v.conv = std::move(*conv);
+    prepare(v);
+    if (use != Path::kOwnZeroPoint && zero_point != 0) v.ones = int8_sums_of_ones(l, v.weights);
+    return true;
+  };
+  if (zero_point != 0 && attempt(Path::kOwnZeroPoint, Path::kOwnZeroPoint)) return;
+  if (attempt(Path::kOnes, Path::kOnes)) return;
+  if (attempt(Path::kSplit, Path::kSplit)) return;
+  constexpr std::int64_t kExact = std::int64_t{1} << 24;
+  if (largest <= kExact) {
+    v.path = Path::kFloat;
+    v.float_weights.assign(v.weights, v.weights + l.s.weight_count());
+  }
+}
+
+}  // namespace
+
+// ---- the layer
+// -------------------------------------------------------------------------------------------------------
+
+struct Int8Layer::Program {
+  std::int32_t zero_point;
+  std::vector<std::int8_t> weights;
+  std::vector<Unit> units;
+  std::vector<Variant> variants;
+};
+
+Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights, const Int8Epilogue& epilogue) {
+  const Int8LayerShape l{sums.transposed ? ConvKind::kTransposed : ConvKind::kPlain, sums.shape};
+  const std::int64_t largest = largest_sum(l, weights.data());
+  require(largest < (std::int64_t{1} << 31), "int8 layer: sums of ", l.products(), " products can reach ", largest,
+          ", which int32 does not hold");
+  auto program = std::make_unique<Program>();
+  program->zero_point = sums.zero_point;
+  program->weights.assign(weights.begin(), weights.end());
+  Cut cut = cut_layer(l, num_threads());
+  program->units = std::move(cut.units);
+  const SingleThread one;
+  for (const Part& part : cut.parts) {
+    Variant v{.part = part};
+    v.weights = program->weights.data() + part.first_channel * l.products();
+    choose_path(v, sums.zero_point, largest);
+    v.finisher.emplace(epilogue, ChannelRange{part.first_channel, part.shape.out_channels()}, l.out_channels());
+    program->variants.push_back(std::move(v));
+  }
+  program_ = std::move(program);
+}
+
+Int8Layer::~Int8Layer() = default;
+Int8Layer::Int8Layer(Int8Layer&&) noexcept = default;
+Int8Layer& Int8Layer::operator=(Int8Layer&&) noexcept = default;
+
+void Int8Layer::run(const std::uint8_t* x, const Int8Results& results) const {
+  const Program& p = *program_;
+  parallel_tasks(std::ssize(p.units), [&](std::int64_t i) {
+    const SingleThread one;
+    const Unit& unit = p.units[static_cast<std::size_t>(i)];
+    const Variant& v = p.variants[unit.variant];
+    const Buffer sums(v.sums() * static_cast<std::int64_t>(sizeof(std::int32_t)));
+    auto* const acc = static_cast<std::int32_t*>(sums.data());
+    compute_sums(v, x + unit.x, p.zero_point, acc);
+    (*v.finisher)({acc, v.sums() / v.part.shape.out_channels(), unit.position}, results);
+  });
+}
+
+std::string Int8Layer::implementation() const {
+  const Variant& v = program_->variants.front();
+  switch (v.path) {
+    case Path::kOwnZeroPoint:
+    case Path::kOnes:
+      return v.conv.implementation;
+    case Path::kSplit:
+      return "2 x " + v.conv.implementation;
+    case Path::kFloat:
+      return "float32";
+    case Path::kLoop:
+      break;
+  }
+  return "loop";
+}
+
+}  // namespace octet::kernels
