@@ -18,3 +18,5 @@
 #include "octet/nn/schedule.h"
 #include "octet/nn/sequential.h"
 #include "octet/nn/state.h"
+#include "octet/quant/create_quant_retrain_config.h"
+#include "octet/quant/qat_layers.h"

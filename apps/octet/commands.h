@@ -2,6 +2,7 @@
 // The octet command's subcommands. Each returns the exit code and throws octet::Error.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -30,5 +31,13 @@ struct PredictCommand {
   int top = 5;
 };
 int run(const PredictCommand& command);
+
+struct QuantizeConfigCommand {
+  std::filesystem::path model;                  ///< run directory, weights of one, or the name of a network
+  std::filesystem::path output = "quant.json";  ///< the configuration
+  std::filesystem::path definition = {};        ///< simplified configuration
+  std::vector<std::int64_t> input = {};         ///< C, H, W
+};
+int run(const QuantizeConfigCommand& command);
 
 int print_info();

@@ -42,6 +42,22 @@ void add_threads(CLI::App& app, std::optional<int>& threads) {
       ->check(CLI::Range(1, 1024));
 }
 
+CLI::App* add_quantize_config(CLI::App& app, QuantizeConfigCommand& quantize) {
+  CLI::App* quantize_app = app.add_subcommand("quantize-config", "which layers are quantized, and how, as a file");
+  quantize_app->add_option("model", quantize.model, "run directory, weights file or network (resnet20)")
+      ->type_name("MODEL")
+      ->required();
+  quantize_app->add_option("--out", quantize.output, "the file to write")->type_name("JSON")->capture_default_str();
+  quantize_app->add_option("--definition", quantize.definition, "simplified configuration: quant.cfg, or .yaml")
+      ->type_name("FILE");
+  quantize_app->add_option("--input", quantize.input, "size of an image; default: as in training, or 3,32,32")
+      ->type_name("C,H,W")
+      ->delimiter(',')
+      ->expected(3)
+      ->check(CLI::Range(1, 65536));
+  return quantize_app;
+}
+
 int run_command_line(int argc, char** argv) {
   CLI::App app("Octet trains convolutional networks on CPUs.", "octet");
   app.set_version_flag("--version", "octet " + octet::system_info().octet_version);
@@ -80,6 +96,10 @@ int run_command_line(int argc, char** argv) {
       ->capture_default_str();
   add_threads(*predict_app, threads);
 
+  QuantizeConfigCommand quantize;
+  CLI::App* quantize_app = add_quantize_config(app, quantize);
+  add_threads(*quantize_app, threads);
+
   CLI::App* info_app = app.add_subcommand("info", "versions, instruction set, threads");
   add_threads(*info_app, threads);
 
@@ -92,6 +112,7 @@ int run_command_line(int argc, char** argv) {
   if (*train_app) return run(train);
   if (*eval_app) return run(eval);
   if (*predict_app) return run(predict);
+  if (*quantize_app) return run(quantize);
   return print_info();
 }
 

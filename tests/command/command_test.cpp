@@ -188,6 +188,30 @@ TEST_F(OctetCommand, PredictsImagesThatTheTransformsFit) {
   EXPECT_THAT(predicted.output, StartsWith(OCTET_TEST_DATA "/images/rgb.png\n"));
 }
 
+TEST_F(OctetCommand, WritesQuantizationConfigurations) {
+  write_file_atomically(directory_ / "quant.cfg", "skip_layers: 'fc'");
+  const Result named =
+      run({"quantize-config", "resnet8", "--input", "1,28,28", "--definition", "quant.cfg", "--out", "a/q.json"});
+  EXPECT_EQ(named.code, 0) << named.output;
+  EXPECT_THAT(named.output, HasSubstr("layer1.0.conv1         Conv2d  quantized\n"));
+  EXPECT_THAT(named.output, HasSubstr("fc                     Linear  skipped: the configuration skips it\n"));
+  EXPECT_THAT(named.output, HasSubstr("warning: conv1: quantizing a layer with 1 input channels is not recommended"));
+  EXPECT_THAT(named.output, HasSubstr("9 of 10 layers are quantized: a/q.json\n"));
+  const Document config = parse_json(read_file(directory_ / "a/q.json", 1 << 20), "q.json");
+  EXPECT_FALSE(config.at("fc").at("retrain_enable").as_bool());
+
+  ASSERT_EQ(run(train_).code, 0);
+  const Result trained = run({"quantize-config", "runs/synthetic_smoke"});
+  EXPECT_EQ(trained.code, 0) << trained.output;
+  EXPECT_THAT(trained.output, HasSubstr("layers are quantized: quant.json\n"));
+
+  const Result wrong = run({"quantize-config", "resnet21"});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_EQ(wrong.output,
+            "octet: quantize-config: \"resnet21\" is no run directory, weights file or network; did you mean "
+            "\"resnet20\"?\n");
+}
+
 TEST_F(OctetCommand, EndsWithACheckpointOnCtrlC) {
   for (int signal : {SIGINT, SIGTERM}) {
     const std::string run_dir = "stopped-" + std::to_string(signal);
