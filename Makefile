@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin face: what it does is in scripts/ and in the CMake presets.
 .DEFAULT_GOAL := help
-.PHONY: demo test bench-train same-bits check-pytorch format check-format fuzz help dependencies configure
+.PHONY: demo test test-golden bench-train same-bits check-pytorch format check-format fuzz help dependencies configure
 
 JOBS ?= $(shell nproc)
 BUILD := cmake --build --preset release --parallel $(JOBS)
@@ -19,6 +19,10 @@ demo: configure ## install what is missing, build, and train a ResNet on real im
 test: configure ## install what is missing, build, and run all tests
 	@$(BUILD)
 	ctest --preset release
+
+test-golden: configure ## compare quantization with the reference's vectors; OCTET_GOLDEN_DIR=folder takes others
+	@$(BUILD) --target quant_test
+	build/release/quant_test --gtest_filter='QuantGolden.*'
 
 bench-train: configure ## time training against PyTorch
 	@scripts/install_dependencies.sh --bench
