@@ -116,8 +116,7 @@ Size2 zero_border(const ConvTranspose2dParams& p) {
   return {rows(p.output_padding.h, p.padding.h, p.stride.h), rows(p.output_padding.w, p.padding.w, p.stride.w)};
 }
 
-// ---- in int8
-// ---------------------------------------------------------------------------------------------------------
+// ---- in int8 --------------------------------------------------------------------------------------------------------
 
 bool has_integers(const Tensor& x, const Tensor& w) { return activation_integers(x) && weight_integers(w); }
 

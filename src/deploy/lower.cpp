@@ -125,8 +125,7 @@ class Lowering {
   std::map<std::pair<int, std::pair<float, std::int32_t>>, int> quantized_;  // (float tensor or -1 for the input, grid)
 };
 
-// ---- quantization
-// ----------------------------------------------------------------------------------------------------
+// ---- quantization ---------------------------------------------------------------------------------------------------
 
 // v on the grid of `scale`; each is computed once.
 Operand Lowering::quantized_at(int v, const Int8Scale& scale) {
@@ -255,8 +254,7 @@ void Lowering::linear() {
   define_real(add_step("linear", std::move(work), {{real(input(0)), {}}}, y, false));
 }
 
-// ---- the rest
-// --------------------------------------------------------------------------------------------------------
+// ---- the rest -------------------------------------------------------------------------------------------------------
 
 void Lowering::clip(float low, float high, const char* operation) {
   define_real(add_step(operation, Clip{low, high}, {{real(input(0)), {}}}, shape_of(node_->output), false));

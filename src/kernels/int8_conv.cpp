@@ -43,8 +43,7 @@ struct Layer {
   std::int64_t products() const { return (plain() ? s.ci : s.co) / s.groups * s.kh * s.kw; }
 };
 
-// ---- the scalar loop
-// -------------------------------------------------------------------------------------------------
+// ---- the scalar loop ------------------------------------------------------------------------------------------------
 
 // Calls f(input row, input column, weight row, weight column) for each tap of output (y, x).
 template <typename F>
@@ -99,8 +98,7 @@ void loop(const Layer& l, const Int8Input& x, const std::int8_t* w, float* acc) 
   });
 }
 
-// ---- one slice on oneDNN
-// ---------------------------------------------------------------------------------------------
+// ---- one slice on oneDNN --------------------------------------------------------------------------------------------
 
 memory::desc zero_point_desc() { return memory::desc({1}, memory::data_type::s32, memory::format_tag::x); }
 
@@ -202,8 +200,7 @@ void run_slice(const Layer& l, const Path& path, const Int8Input& x, const void*
   run_in_parts(l, path, x, packed, ones, acc);
 }
 
-// ---- trust
-// -----------------------------------------------------------------------------------------------------------
+// ---- trust ----------------------------------------------------------------------------------------------------------
 
 // Data that saturate where anything can: whole channels of the largest weights of one sign, activations near 255.
 bool computes_exactly(const Layer& l, const Path& path) {
@@ -272,8 +269,7 @@ const Path& cached_path(const Layer& l, bool zero_point) {
   return cache.back()->path;
 }
 
-// ---- the whole batch
-// -------------------------------------------------------------------------------------------------
+// ---- the whole batch ------------------------------------------------------------------------------------------------
 
 void run_as_float(const Layer& l, const Int8Input& x, const std::int8_t* w, float* acc) {
   const std::int64_t in = l.s.n * l.in_image();

@@ -35,8 +35,7 @@ constexpr std::int64_t kChannelBlock = 64;
 
 enum class Path { kOwnZeroPoint, kOnes, kSplit, kFloat, kLoop };
 
-// ---- cutting
-// ---------------------------------------------------------------------------------------------------------
+// ---- cutting --------------------------------------------------------------------------------------------------------
 
 struct Unit {
   std::size_t variant;
@@ -118,8 +117,7 @@ Cut cut_layer(const Int8LayerShape& l, std::int64_t threads) {
   return cut_rows(l, ceil_div(s.oh, parts));
 }
 
-// ---- one part on oneDNN
-// ----------------------------------------------------------------------------------------------
+// ---- one part on oneDNN ---------------------------------------------------------------------------------------------
 
 memory::desc zero_point_desc() { return memory::desc({1}, memory::data_type::s32, memory::format_tag::x); }
 
@@ -258,8 +256,7 @@ void compute_sums(const Variant& v, const std::uint8_t* x, const std::int32_t& z
     take_off(v.part.shape.out_image(), zero_point, v.ones.data(), acc + n * v.part.shape.out_image());
 }
 
-// ---- trust
-// -----------------------------------------------------------------------------------------------------------
+// ---- trust ----------------------------------------------------------------------------------------------------------
 
 void prepare(Variant& v) {
   v.packed = Buffer(static_cast<std::int64_t>(v.conv.weights.get_size()));
@@ -355,8 +352,7 @@ void choose_path(Variant& v, std::int32_t zero_point, std::int64_t largest) {
 
 }  // namespace
 
-// ---- the layer
-// -------------------------------------------------------------------------------------------------------
+// ---- the layer ------------------------------------------------------------------------------------------------------
 
 struct Int8Layer::Program {
   std::int32_t zero_point;
