@@ -24,6 +24,10 @@ test-golden: configure ## compare quantization with the reference's vectors; OCT
 	@$(BUILD) --target quant_test
 	build/release/quant_test --gtest_filter='QuantGolden.*'
 
+exactness: configure ## compare deployed int8 networks with a scalar oracle, bit for bit
+	@$(BUILD) --target exactness
+	scripts/exactness.sh build/release
+
 bench-train: configure ## time training against PyTorch
 	@scripts/install_dependencies.sh --bench
 	@$(BUILD)
