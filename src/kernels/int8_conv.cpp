@@ -323,7 +323,8 @@ void int8_conv_transpose(const ConvShape& s, const Int8Input& x, const std::int8
 
 std::string int8_conv_path(const ConvShape& s, std::int32_t zero_point) {
   const Chunks slices{s.n, (s.n + kSlices - 1) / kSlices};
-  const Path& path = cached_path(slice_of({ConvKind::kPlain, s}, slices.chunk), zero_point != 0);
+  const Layer slice = slice_of({ConvKind::kPlain, s}, slices.chunk);
+  const Path& path = cached_path(slice, zero_point != 0);
   switch (path.kind) {
     case Path::kDirect:
       return path.conv.implementation;

@@ -16,7 +16,6 @@ namespace octet {
 namespace {
 
 using test::error_text;
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -93,10 +92,10 @@ TEST(ImageFile, RefusesEveryFlippedByteOfAPng) {
   }
 }
 
-TEST(ImageFile, SaysWhyAJpegCannotBeDecoded) {
+TEST(ImageFile, RefusesJpegsWithDamagedSegments) {
   std::string bytes = sample_bytes("rgb.jpg");
   bytes[bytes.find("\xff\xc4") + 4] = '\x55';  // class and number of a Huffman table
-  EXPECT_THAT(decode_error(bytes), AllOf(StartsWith("a.img: near byte "), HasSubstr(": damaged image (")));
+  EXPECT_THAT(decode_error(bytes), HasSubstr(": damaged JPEG, a Huffman table of kind 5 with number 5"));
 }
 
 TEST(ImageFile, RefusesABmpThatEndsEarly) {

@@ -60,26 +60,48 @@ TEST(ImageStructure, SaysWhereAJpegIsDamaged) {
   EXPECT_EQ(jpeg_error(no_length), "a.jpg: byte 4: damaged JPEG, a segment of 0 bytes");
 }
 
+// A JPEG as far as its segments go: one frame header and one scan around `segment`.
+std::string jpeg_with(unsigned char marker, const std::string& segment) {
+  const std::size_t length = segment.size() + 2;
+  return "\xff\xd8\xff" + std::string(1, static_cast<char>(marker)) + static_cast<char>(length >> 8) +
+         static_cast<char>(length) + segment + std::string("\xff\xc0\0\2\xff\xda\0\2\xff\xd9", 10);
+}
+
 TEST(ImageStructure, RefusesHuffmanTablesThatTheDecoderCannotHold) {
-  const std::string start = "\xff\xd8\xff\xc4", end = "\xff\xd9";
   const auto with_counts = [](unsigned char first, unsigned char second) {
     std::string table(17, '\0');
     table[8] = static_cast<char>(first), table[9] = static_cast<char>(second);
     return table + std::string(std::size_t{first} + second, '\x01');
   };
-  const auto segment = [&](const std::string& tables) {
-    const std::size_t length = tables.size() + 2;
-    return start + static_cast<char>(length >> 8) + static_cast<char>(length) + tables + end;
-  };
-  EXPECT_EQ(jpeg_error(segment(with_counts(200, 55))), "no error");
-  EXPECT_EQ(jpeg_error(segment(with_counts(200, 55) + with_counts(0, 3))), "no error");
-  EXPECT_EQ(jpeg_error(segment(with_counts(200, 56))),
-            "a.jpg: byte 6: damaged JPEG, a Huffman table with too many codes (256)");
-  EXPECT_EQ(jpeg_error(segment(with_counts(1, 0) + with_counts(255, 255))),
+  const auto error = [](const std::string& tables) { return jpeg_error(jpeg_with(0xC4, tables)); };
+  EXPECT_EQ(error(with_counts(200, 55)), "no error");
+  EXPECT_EQ(error(with_counts(200, 55) + with_counts(0, 3)), "no error");
+  EXPECT_EQ(error(with_counts(200, 56)), "a.jpg: byte 6: damaged JPEG, a Huffman table with too many codes (256)");
+  EXPECT_EQ(error(with_counts(1, 0) + with_counts(255, 255)),
             "a.jpg: byte 24: damaged JPEG, a Huffman table with too many codes (510)");
-  EXPECT_EQ(jpeg_error(segment(std::string(16, '\0'))), "a.jpg: byte 6: damaged JPEG, a Huffman table is cut off");
-  EXPECT_EQ(jpeg_error(segment(with_counts(9, 9).substr(0, 30))),
+  EXPECT_EQ(error(std::string(16, '\0')), "a.jpg: byte 6: damaged JPEG, a Huffman table is cut off");
+  EXPECT_EQ(error(with_counts(9, 9).substr(0, 30)),
             "a.jpg: byte 6: damaged JPEG, a Huffman table with too many codes (18)");
+  EXPECT_EQ(error('\0' + std::string("\3", 1) + std::string(15, '\0') + "\1\2\3"),
+            "a.jpg: byte 6: damaged JPEG, a Huffman table with too many codes (3)")
+      << "three codes of one bit";
+  EXPECT_EQ(error("\x55" + std::string(16, '\0')),
+            "a.jpg: byte 6: damaged JPEG, a Huffman table of kind 5 with number 5");
+}
+
+// The decoder stops at these, and newer versions take what they have by then for the image.
+TEST(ImageStructure, RefusesSegmentsThatTheDecoderStopsAt) {
+  const std::string table(65, '\1');
+  EXPECT_EQ(jpeg_error(jpeg_with(0xDB, table + table)), "no error");
+  EXPECT_EQ(jpeg_error(jpeg_with(0xDB, table + "\x21" + table)),
+            "a.jpg: byte 71: damaged JPEG, a quantization table of kind 2 with number 1");
+  EXPECT_EQ(jpeg_error(jpeg_with(0xDB, table + table.substr(1))),
+            "a.jpg: byte 71: damaged JPEG, a quantization table is cut off");
+  EXPECT_EQ(jpeg_error(jpeg_with(0xDD, "\1\1")), "no error");
+  EXPECT_EQ(jpeg_error(jpeg_with(0xDD, "\1\1\1")), "a.jpg: byte 4: damaged JPEG, a restart interval of 5 bytes");
+  EXPECT_EQ(jpeg_error(jpeg_with(0xC7, "")), "a.jpg: byte 2: damaged JPEG, a segment of the unknown kind 199");
+  EXPECT_EQ(jpeg_error(jpeg_with(0xC1, "")), "a.jpg: byte 14: damaged JPEG, ends after 2 frame headers and 1 scans");
+  EXPECT_EQ(jpeg_error("\xff\xd8\xff\xd9"), "a.jpg: byte 2: damaged JPEG, ends after 0 frame headers and 0 scans");
 }
 
 }  // namespace
