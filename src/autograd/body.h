@@ -21,13 +21,14 @@
 
 namespace octet::detail {
 
-/// What an int8 layer leaves: sums of integers, and how they become floats, (sum - 0) * factor[c] + bias[c].
+/// What an int8 layer leaves: sums of integers, and how they become floats, (sum - start[c]) * factor[c] + bias[c].
+/// start is the negated integer bias.
 struct IntegerSums {
   Tensor sums;
-  kernels::Buffer values;  ///< three runs of `channels` floats: zeros, factor, bias
+  kernels::Buffer values;  ///< three runs of `channels` floats: start, factor, bias
   std::int64_t channels = 0;
 
-  const float* zeros() const { return values.floats(); }
+  const float* start() const { return values.floats(); }
   const float* factor() const { return values.floats() + channels; }
   const float* bias() const { return values.floats() + 2 * channels; }
 };

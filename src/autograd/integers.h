@@ -26,6 +26,9 @@ struct ActivationIntegers {
 struct WeightIntegers {
   std::vector<std::int8_t> q;
   std::vector<float> scales;  ///< one per output channel
+  /// If not empty, the layer adds these to its sums, and its bias only stands for them:
+  /// y = (float(sum) + float(bias)) * (scale of x * scale).
+  std::vector<std::int32_t> bias{};
 };
 
 /// Null where a tensor has none.

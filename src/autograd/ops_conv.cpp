@@ -129,11 +129,13 @@ Tensor int8_result(const Tensor& x, const Tensor& w, const Tensor& bias, const S
   detail::IntegerSums result{Tensor::empty(shape, layout), kernels::Buffer::floats(3 * channels), channels};
   kernel(kernels::Int8Input{input.data(), input.scale.zero_point}, weight.q.data(),
          result.sums.mutable_values().data());
-  float* const zeros = result.values.floats();
-  float* const factor = std::fill_n(zeros, channels, 0.0F);
+  float* const start = result.values.floats();
+  float* const factor = start + channels;
+  std::fill_n(start, channels, 0.0F);
+  std::ranges::transform(weight.bias, start, [](std::int32_t b) { return -static_cast<float>(b); });
   float* const shift =
       std::ranges::transform(weight.scales, factor, [&](float s) { return input.scale.scale * s; }).out;
-  if (bias.defined())
+  if (bias.defined() && weight.bias.empty())
     std::ranges::copy(bias.values(), shift);
   else
     std::fill_n(shift, channels, 0.0F);

@@ -204,6 +204,11 @@ void update_running(Tensor running, std::span<const float> batch, float momentum
     values[c] = (1.0F - momentum) * values[c] + momentum * (batch[c] * factor);
 }
 
+// The integer sum that stands for `value` in channel c.
+float sum_of(const detail::IntegerSums& sums, std::size_t c, float value) {
+  return (value - sums.bias()[c]) / sums.factor()[c] + sums.start()[c];
+}
+
 // Mean and variance of x from those of the data behind it.
 struct Moments {
   std::vector<float> mean, variance;
@@ -214,7 +219,7 @@ Moments moments_of_x(const BatchNormState& state, const float* mean, const float
   if (!state.sums) return m;
   for (std::size_t c = 0; c < m.mean.size(); ++c) {
     const float factor = state.sums->factor()[c];
-    m.mean[c] = m.mean[c] * factor + state.sums->bias()[c];
+    m.mean[c] = (m.mean[c] - state.sums->start()[c]) * factor + state.sums->bias()[c];
     m.variance[c] = m.variance[c] * factor * factor;
   }
   return m;
@@ -253,8 +258,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     std::ranges::copy(x_moments.variance, variance.floats());
   } else {
     for (std::size_t c = 0; c < channels; ++c)
-      mean[c] = state->sums ? (running_mean.values()[c] - state->sums->bias()[c]) / state->sums->factor()[c]
-                            : running_mean.values()[c];
+      mean[c] = state->sums ? sum_of(*state->sums, c, running_mean.values()[c]) : running_mean.values()[c];
     std::ranges::copy(running_var.values(), variance.floats());
   }
   for (std::size_t c = 0; c < channels; ++c) {

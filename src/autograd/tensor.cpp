@@ -36,7 +36,7 @@ float* TensorBody::values() const {
 }
 
 kernels::EpilogueTerm Pending::Term::values() const {
-  if (sums) return {sums->sums.values().data(), sums->zeros(), sums->factor(), sums->bias()};
+  if (sums) return {sums->sums.values().data(), sums->start(), sums->factor(), sums->bias()};
   if (norm) return {norm->data(), norm->mean(), norm->scale(), norm->shift()};
   const Storage& storage = *x.body()->storage;
   if (storage.activation && !storage.buffer.data())

@@ -136,16 +136,13 @@ OCTET_CLONES void scale_sum_chunk(std::int64_t n, float scale, float low, float 
   }
 }
 
-// Runs task(c, first, step) per output channel in parallel: its runs start at first, first + step, ... (rows of them).
+// Runs task(c) per output channel in parallel.
 template <typename Task>
 void for_each_channel(const ChannelView& view, const Task& task) {
   // Some channels at a time: one channel of a small layer is less work than handing it to a thread.
   const std::int64_t at_once = std::max<std::int64_t>(1, kStreamChunk / std::max<std::int64_t>(1, view.per_output()));
   parallel_range(view.outputs(), at_once, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c) {
-      const std::int64_t group = c / view.channels, j = c % view.channels;
-      task(c, (group * view.rows * view.channels + j) * view.run, view.channels * view.run);
-    }
+    for (std::int64_t c = begin; c < end; ++c) task(c);
   });
 }
 
@@ -215,15 +212,15 @@ void add_rounding_losses(std::int64_t n, const float* x, const double* counts, s
 
 bool channel_extremes(const ChannelView& view, const float* w, float* max, float* min) {
   std::vector<std::uint32_t> bad(static_cast<std::size_t>(view.outputs()));
-  for_each_channel(view, [&](std::int64_t c, std::int64_t first, std::int64_t step) {
+  for_each_channel(view, [&](std::int64_t c) {
     max[c] = -std::numeric_limits<float>::infinity();
     min[c] = std::numeric_limits<float>::infinity();
-    for (std::int64_t row = 0; row < view.rows; ++row) {
+    view.for_each_run(c, [&](std::int64_t at) {
       float high, low;
-      bad[static_cast<std::size_t>(c)] |= extremes_chunk(view.run, w + first + row * step, high, low);
+      bad[static_cast<std::size_t>(c)] |= extremes_chunk(view.run, w + at, high, low);
       max[c] = std::max(max[c], high);
       min[c] = std::min(min[c], low);
-    }
+    });
   });
   return !any(bad);
 }
@@ -231,23 +228,22 @@ bool channel_extremes(const ChannelView& view, const float* w, float* max, float
 bool fake_quantize_channels(const ChannelView& view, const float* scales, float low, float high, const float* w,
                             float* y, std::int8_t* q) {
   std::vector<std::uint32_t> bad(static_cast<std::size_t>(view.outputs()));
-  for_each_channel(view, [&](std::int64_t c, std::int64_t first, std::int64_t step) {
+  for_each_channel(view, [&](std::int64_t c) {
     const Grid grid{scales[c], 0.0F, low, high};
-    for (std::int64_t row = 0; row < view.rows; ++row) {
-      const std::int64_t at = first + row * step;
+    view.for_each_run(c, [&](std::int64_t at) {
       bad[static_cast<std::size_t>(c)] |= fake_quantize_chunk(view.run, grid, w + at, y + at);
       if (q) integers_chunk(view.run, scales[c], y + at, q + at);
-    }
+    });
   });
   return !any(bad);
 }
 
 void channel_scale_sums(const ChannelView& view, const float* scales, float low, float high, const float* w,
                         const float* dy, double* sums) {
-  for_each_channel(view, [&](std::int64_t c, std::int64_t first, std::int64_t step) {
+  for_each_channel(view, [&](std::int64_t c) {
     LaneSums lanes;
-    for (std::int64_t row = 0; row < view.rows; ++row)
-      scale_sum_chunk(view.run, scales[c], low, high, w + first + row * step, dy + first + row * step, lanes);
+    view.for_each_run(
+        c, [&](std::int64_t at) { scale_sum_chunk(view.run, scales[c], low, high, w + at, dy + at, lanes); });
     sums[c] = lanes.total();
   });
 }

@@ -52,6 +52,12 @@ struct ChannelView {
 
   std::int64_t outputs() const { return groups * channels; }
   std::int64_t per_output() const { return rows * run; }
+  /// Calls f(begin) for each run of `run` elements of one output channel.
+  template <typename F>
+  void for_each_run(std::int64_t output, const F& f) const {
+    const std::int64_t first = (output / channels * rows * channels + output % channels) * run;
+    for (std::int64_t row = 0; row < rows; ++row) f(first + row * channels * run);
+  }
 };
 
 /// max[c] and min[c] over each output channel. False if some value is not finite.

@@ -109,9 +109,9 @@ Conv2d::Conv2d(Options options, const Tensor& weight, const Tensor& bias) : Conv
   if (options_.bias) bias_ = add_shared_parameter("bias", bias);
 }
 
-Tensor Conv2d::apply(const Tensor& x, const Tensor& weight) const {
+Tensor Conv2d::apply(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
   check_weight(weight, weight_);
-  return conv2d(pads_apart_ ? pad2d(x, padding_, options_.padding_mode) : x, weight, bias_, params_);
+  return conv2d(pads_apart_ ? pad2d(x, padding_, options_.padding_mode) : x, weight, bias, params_);
 }
 
 std::unique_ptr<Module> Conv2d::clone() const {
@@ -151,9 +151,9 @@ ConvTranspose2dParams ConvTranspose2d::params() const {
           .groups = options_.groups};
 }
 
-Tensor ConvTranspose2d::apply(const Tensor& x, const Tensor& weight) const {
+Tensor ConvTranspose2d::apply(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
   check_weight(weight, weight_);
-  return conv_transpose2d(x, weight, bias_, params());
+  return conv_transpose2d(x, weight, bias, params());
 }
 
 std::unique_ptr<Module> ConvTranspose2d::clone() const {
@@ -177,9 +177,9 @@ Linear::Linear(Options options, const Tensor& weight, const Tensor& bias) : Line
   if (options_.bias) bias_ = add_shared_parameter("bias", bias);
 }
 
-Tensor Linear::apply(const Tensor& x, const Tensor& weight) const {
+Tensor Linear::apply(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
   check_weight(weight, weight_);
-  return linear(x, weight, bias_);
+  return linear(x, weight, bias);
 }
 
 std::unique_ptr<Module> Linear::clone() const {

@@ -52,8 +52,10 @@ class Conv2d final : public Module {
   Conv2d(Options options, const Tensor& weight, const Tensor& bias);
 
   Tensor forward(const Tensor& x) override { return apply(x, weight_); }
-  /// The layer with another weight of the same shape (quantization passes its fake-quantized one).
-  Tensor apply(const Tensor& x, const Tensor& weight) const;
+  /// The layer with another weight of the same shape (quantization passes its fake-quantized one), and perhaps another
+  /// bias, [out_channels] or undefined.
+  Tensor apply(const Tensor& x, const Tensor& weight) const { return apply(x, weight, bias_); }
+  Tensor apply(const Tensor& x, const Tensor& weight, const Tensor& bias) const;
   std::unique_ptr<Module> clone() const override;
 
   const Options& options() const { return options_; }
@@ -87,8 +89,9 @@ class ConvTranspose2d final : public Module {
   ConvTranspose2d(Options options, const Tensor& weight, const Tensor& bias);
 
   Tensor forward(const Tensor& x) override { return apply(x, weight_); }
-  /// The layer with another weight of the same shape.
-  Tensor apply(const Tensor& x, const Tensor& weight) const;
+  /// The layer with another weight of the same shape, and perhaps another bias.
+  Tensor apply(const Tensor& x, const Tensor& weight) const { return apply(x, weight, bias_); }
+  Tensor apply(const Tensor& x, const Tensor& weight, const Tensor& bias) const;
   std::unique_ptr<Module> clone() const override;
 
   const Options& options() const { return options_; }
@@ -115,8 +118,9 @@ class Linear final : public Module {
   Linear(Options options, const Tensor& weight, const Tensor& bias);
 
   Tensor forward(const Tensor& x) override { return apply(x, weight_); }
-  /// The layer with another weight of the same shape.
-  Tensor apply(const Tensor& x, const Tensor& weight) const;
+  /// The layer with another weight of the same shape, and perhaps another bias.
+  Tensor apply(const Tensor& x, const Tensor& weight) const { return apply(x, weight, bias_); }
+  Tensor apply(const Tensor& x, const Tensor& weight, const Tensor& bias) const;
   std::unique_ptr<Module> clone() const override;
 
   const Options& options() const { return options_; }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <typeinfo>
+#include <unordered_map>
 
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
@@ -54,7 +55,7 @@ Child::~Child() = default;
 Tensor Child::operator()(const Tensor& x) const {
   const ContextScope scope(name_);
   if (TraceRecorder* recorder = TraceRecorder::active()) recorder->enter_module();
-  return module_->forward(x);
+  return module_->forward(input_filter_ ? input_filter_->filter_input(x) : x);
 }
 
 std::unique_ptr<Module> Child::replace(std::unique_ptr<Module> module) {
@@ -179,7 +180,47 @@ std::int64_t& Module::add_counter(std::string name, bool in_weights) {
   return counters_.emplace_back(std::make_unique<Counter>(Counter{std::move(name), in_weights}))->value;
 }
 
+// The copies of a tree's modules while copy_state_to() makes them, which it does from the root down. When it returns to
+// the root, links between modules are set to the copies.
+class CopiedTree {
+ public:
+  CopiedTree() : outer_(current) {
+    if (!outer_) current = this;
+  }
+  ~CopiedTree() {
+    if (!outer_) current = nullptr;
+  }
+  CopiedTree(const CopiedTree&) = delete;
+  CopiedTree& operator=(const CopiedTree&) = delete;
+
+  void add(const Module& original, Module& copy) {
+    CopiedTree& tree = outer_ ? *outer_ : *this;
+    tree.copies_.emplace(&original, &copy);
+    if (!outer_) relink();
+  }
+
+ private:
+  void relink() const {
+    const Module::CopyOf copy_of = [this](const Module& original) -> Module& {
+      const auto found = copies_.find(&original);
+      require(found != copies_.end(), original.type_name(),
+              ": clone: it is used by what is cloned, but not part of it; clone the whole model");
+      return *found->second;
+    };
+    for (const auto& [original, copy] : copies_) {
+      copy->relink(copy_of);
+      for (const auto& child : original->children())
+        if (child->input_filter()) copy->find_slot(child->name())->set_input_filter(&copy_of(*child->input_filter()));
+    }
+  }
+
+  inline static thread_local CopiedTree* current = nullptr;
+  CopiedTree* const outer_;
+  std::unordered_map<const Module*, Module*> copies_;
+};
+
 std::unique_ptr<Module> Module::copy_state_to(std::unique_ptr<Module> to) const {
+  CopiedTree tree;
   const std::string type = type_name();
   require(to != nullptr && typeid(*to) == typeid(*this), type, ": clone: the new module is no ", type);
   copy_tensors(parameters_, to->parameters_, type);
@@ -196,6 +237,7 @@ std::unique_ptr<Module> Module::copy_state_to(std::unique_ptr<Module> to) const 
     if (!slot) to->add(child->name(), std::move(copy));
   }
   require(to->children_.size() == children_.size(), type, ": clone: the new module has children that this one lacks");
+  tree.add(*this, *to);
   return to;
 }
 

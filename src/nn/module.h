@@ -31,9 +31,15 @@ class Child {
   /// Puts another module in and returns the old one.
   std::unique_ptr<Module> replace(std::unique_ptr<Module> module);
 
+  /// What the child is called with passes through `filter`'s filter_input() first: a module of the same tree, for
+  /// example the layer that quantizes what the whole block reads. Null: none.
+  void set_input_filter(Module* filter) { input_filter_ = filter; }
+  Module* input_filter() const { return input_filter_; }
+
  private:
   std::string name_;
   std::unique_ptr<Module> module_;
+  Module* input_filter_ = nullptr;
 };
 
 /// A parameter or buffer with its dotted name, "layer1.0.conv1.weight".
@@ -64,6 +70,8 @@ class Module {
   Module& operator=(const Module&) = delete;
 
   virtual Tensor forward(const Tensor& x) = 0;
+  /// What the input of a slot becomes whose input filter this module is.
+  virtual Tensor filter_input(const Tensor& x) { return x; }
   Tensor operator()(const Tensor& x) { return forward(x); }
 
   /// The class name without namespaces, as PyTorch prints it: "Conv2d", "BasicBlock".
@@ -125,8 +133,13 @@ class Module {
   std::int64_t& add_counter(std::string name, bool in_weights = true);
   /// Copies this module's values, mode and children into `to`, a module of the same make; returns `to`.
   std::unique_ptr<Module> copy_state_to(std::unique_ptr<Module> to) const;
+  /// Where the module of the copied tree is that stands for one of the original; Error if that is not in the tree.
+  using CopyOf = std::function<Module&(const Module& original)>;
+  /// Called on a copy once its whole tree is copied: pointers to other modules must become those of their copies.
+  virtual void relink(const CopyOf&) {}
 
  private:
+  friend class CopiedTree;
   struct Counter {
     std::string name;
     bool in_weights;

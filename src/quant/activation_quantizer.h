@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "octet/autograd/tensor.h"
 #include "octet/quant/ifmr.h"
@@ -19,15 +21,23 @@ struct ActivationState {
   Tensor scale, offset;               ///< [1], what the last updating forward used
 };
 
+/// What a quantizer does with the activations it observes for its first clips. kPassOn: returns them as they are (a
+/// layer that was built as a QAT layer). kQuantize: quantizes them, with the plain extremes of the batch for clips
+/// until those of IFMR are found (a layer of a converted model).
+enum class WhileObserving { kPassOn, kQuantize };
+
 class ActivationQuantizer {
  public:
   /// `config` was checked. `layer` names the owner in messages; it and `initialised` must live as long as this.
-  ActivationQuantizer(const char* layer, const RetrainDataConfig& config, std::int64_t& initialised);
+  ActivationQuantizer(const char* layer, const RetrainDataConfig& config, std::int64_t& initialised,
+                      WhileObserving observing = WhileObserving::kPassOn);
 
-  /// While not initialised and with kUpdate: observes x, returns it as it is, and after the last of batch_num calls
-  /// sets the clips. While not initialised and with kKeep: returns x. Else quantizes x; kUpdate stores what it used.
-  /// Throws Error, naming the layer, if x is not finite or the clips have diverged; the state is then as before.
-  Tensor operator()(const Tensor& x, StateUse use);
+  /// While not initialised and with kUpdate: observes x, and after the last of batch_num calls sets the clips. While
+  /// not initialised and with kKeep: returns x. Else quantizes x; kUpdate stores what it used. Layers may share a
+  /// quantizer: what it returned last is returned as it is, and of the layers (`reader`) that give it one and the same
+  /// x the first has it quantized. Throws Error, naming the layer, if x is not finite or the clips have diverged; the
+  /// state is then as before.
+  Tensor operator()(const Tensor& x, StateUse use, const void* reader = nullptr, Readers readers = Readers::kMany);
 
   bool initialised() const { return initialised_ != 0; }
   /// What the state says now: clips, scale, offset. Throws Error if the clips have diverged.
@@ -39,14 +49,18 @@ class ActivationQuantizer {
 
  private:
   void observe(const Tensor& x);
+  Tensor quantize(const Tensor& x, StateUse use, Readers readers);
   void store(const Clips& clips, const ScaleOffset& grid);
 
   const char* layer_;
   RetrainDataConfig config_;
   std::int64_t& initialised_;
   ActivationState state_;
+  WhileObserving observing_;
   Ifmr ifmr_;
   std::int64_t batches_observed_ = 0;
+  std::weak_ptr<detail::TensorBody> last_input_, last_output_;
+  std::vector<const void*> served_;  // who has read last_input_
 };
 
 }  // namespace octet

@@ -3,6 +3,7 @@
 // apply(x, weight).
 #include "octet/quant/qat_layers.h"
 
+#include <cmath>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -65,40 +66,108 @@ void check_input(const Tensor& x) {
     require(x.rank() == 4, kName<Layer>, ": the input must be [N, C, H, W] (x ", x.shape(), ")");
 }
 
+constexpr std::string_view kBatchNorm = "bn";  // the slot of a BatchNorm that was taken in
+
+// gamma / sqrt(var + eps), mean and beta: what a BatchNorm in evaluation does.
+FoldedNorm fold(const BatchNorm2d& bn) {
+  const auto filled = [&](const Tensor& t, float otherwise) {
+    const auto features = static_cast<std::size_t>(bn.options().features);
+    return t.defined() ? t.to_vector() : std::vector<float>(features, otherwise);
+  };
+  FoldedNorm norm{filled(bn.weight(), 1.0F), filled(bn.running_mean(), 0.0F), filled(bn.bias(), 0.0F)};
+  const std::vector<float> variance = filled(bn.running_var(), 1.0F);
+  for (std::size_t c = 0; c < norm.factor.size(); ++c)
+    norm.factor[c] *=
+        static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(bn.options().eps)));
+  return norm;
+}
+
 }  // namespace
 
+// ---- what all have in common
+// -----------------------------------------------------------------------------------------
+
+QatModule::QatModule(const char* name, const RetrainConfig& config, const ChannelView& view, Origin origin,
+                     QatModule* owner)
+    : name_(name),
+      config_(config),
+      view_(view),
+      origin_(origin),
+      owner_(owner),
+      cur_batch_(add_counter("cur_batch")),
+      s_rec_flag_(add_counter("s_rec_flag")),
+      wts_(name, config_.retrain_weight_config, view) {
+  s_rec_flag_ = config_.retrain_weight_config.s_rec_flag;
+  if (!owner_)
+    acts_.emplace(name, config_.retrain_data_config, add_counter("acts_initialised"),
+                  origin == Origin::kConverted ? WhileObserving::kQuantize : WhileObserving::kPassOn);
+}
+
+const BatchNorm2d* QatModule::batch_norm() const {
+  return children().empty() ? nullptr : dynamic_cast<const BatchNorm2d*>(&children().front()->module());
+}
+
+// State changes in training, and while the first clips are being found; never while a trace is taken.
+StateUse QatModule::state_use() const {
+  return !TraceRecorder::active() && (training() || !acts().initialised()) ? StateUse::kUpdate : StateUse::kKeep;
+}
+
+Tensor QatModule::filter_input(const Tensor& x) { return acts()(x, state_use(), this, Readers::kOne); }
+
+UlqGrid QatModule::input_grid() const {
+  require(acts().initialised(), name_, ": its clips have not been found yet: run batch_num forwards first");
+  return acts().grid();
+}
+
+IntegerLayer QatModule::integers() const {
+  const ScaleForm form = s_rec_flag_ && wts_.learns() ? ScaleForm::kReciprocal : ScaleForm::kScale;
+  const std::vector<float> scales =
+      wts_.learns() ? effective_scales(wts_.stored_scales().values(), form)
+                    : arq_scales(name_, weight(), view_, config_.retrain_weight_config.channel_wise.value(),
+                                 bits_of(config_.retrain_weight_config.dst_type));
+  const BatchNorm2d* const bn = batch_norm();
+  const FoldedNorm norm = bn ? fold(*bn) : FoldedNorm();
+  return integer_layer(name_, view_, weight().values(), scales,
+                       bias().defined() ? bias().values() : std::span<const float>(), bn ? &norm : nullptr,
+                       input_grid().grid.scale);
+}
+
+void QatModule::relink(const CopyOf& copy_of) {
+  if (owner_) owner_ = dynamic_cast<QatModule*>(&copy_of(*owner_));
+}
+
+// ---- one wrapper for three layers
+// ------------------------------------------------------------------------------------
+
 template <typename Layer>
-Qat<Layer>::Qat(Options options, const RetrainConfig& config, Rng& rng) : Qat(Layer(std::move(options), rng), config) {}
+Qat<Layer>::Qat(Options options, const RetrainConfig& config, Rng& rng)
+    : Qat(Layer(std::move(options), rng), config, Origin::kBuilt, nullptr) {}
 
 template <typename Layer>
 Qat<Layer>::Qat(Options options, std::string_view config_json, Rng& rng)
     : Qat(std::move(options), parse_retrain_config(config_json, kName<Layer>), rng) {}
 
 template <typename Layer>
-Qat<Layer>::Qat(const Layer& shared, const RetrainConfig& config)
-    : layer_(shared.options(), shared.weight(), shared.bias()),
-      config_(complete<Layer>(config)),
-      acts_initialised_(add_counter("acts_initialised")),
-      cur_batch_(add_counter("cur_batch")),
-      s_rec_flag_(add_counter("s_rec_flag")),
-      acts_(kName<Layer>, config_.retrain_data_config, acts_initialised_),
-      wts_(kName<Layer>, config_.retrain_weight_config, output_channels(layer_)) {
+Qat<Layer>::Qat(const Layer& shared, const RetrainConfig& config, Origin origin, QatModule* owner)
+    : QatModule(kName<Layer>, complete<Layer>(config), output_channels(shared), origin, owner),
+      layer_(shared.options(), shared.weight(), shared.bias()) {
   require(!config_.retrain_enable || pads_with_zeros(layer_), kName<Layer>,
           ": padding_mode: must be zeros while retrain_enable is true");
-  s_rec_flag_ = config_.retrain_weight_config.s_rec_flag;
   register_state();
 }
 
 template <typename Layer>
 void Qat<Layer>::register_state() {
   for (const NamedTensor& own : layer_.own_parameters()) add_shared_parameter(own.name, own.tensor);
-  const ActivationState& acts = acts_.state();
-  add_parameter("acts_clip_max", acts.clip_max);
-  add_parameter("acts_clip_min", acts.clip_min);
-  add_buffer("acts_clip_max_pre", acts.clip_max_pre);
-  add_buffer("acts_clip_min_pre", acts.clip_min_pre);
-  add_buffer("acts_scale", acts.scale);
-  add_buffer("acts_offset_deploy", acts.offset);
+  if (acts_) {
+    const ActivationState& acts = acts_->state();
+    add_parameter("acts_clip_max", acts.clip_max);
+    add_parameter("acts_clip_min", acts.clip_min);
+    add_buffer("acts_clip_max_pre", acts.clip_max_pre);
+    add_buffer("acts_clip_min_pre", acts.clip_min_pre);
+    add_buffer("acts_scale", acts.scale);
+    add_buffer("acts_offset_deploy", acts.offset);
+  }
   const Tensor& scales = wts_.stored_scales();
   if (wts_.learns())
     add_parameter("wts_scales", scales);
@@ -114,7 +183,7 @@ std::unique_ptr<Qat<Layer>> Qat<Layer>::from_float(const Module& module, const R
   const std::string_view name = kName<Layer>;
   require(layer, name, ": from_float: needs a ", name.substr(0, name.size() - kSuffix.size()), ", got a ",
           module.type_name());
-  std::unique_ptr<Qat> qat(new Qat(*layer, config));
+  std::unique_ptr<Qat> qat(new Qat(*layer, config, Origin::kBuilt, nullptr));
   qat->train(module.training());
   return qat;
 }
@@ -128,9 +197,10 @@ template <typename Layer>
 Tensor Qat<Layer>::forward(const Tensor& x) {
   check_input<Layer>(x);
   if (!config_.retrain_enable) return layer_.forward(x);
-  const bool updates = !TraceRecorder::active() && (training() || !acts_.initialised());
-  Tensor y = quantized_forward(x, updates ? StateUse::kUpdate : StateUse::kKeep);
-  if (updates && cur_batch_ < kBatchesCounted) ++cur_batch_;
+  if (origin_ == Origin::kConverted && !training() && acts().initialised()) return deployed_forward(x);
+  const StateUse use = state_use();
+  Tensor y = quantized_forward(x, use);
+  if (use == StateUse::kUpdate && cur_batch_ < kBatchesCounted) ++cur_batch_;
   return y;
 }
 
@@ -138,9 +208,25 @@ Tensor Qat<Layer>::forward(const Tensor& x) {
 template <typename Layer>
 Tensor Qat<Layer>::quantized_forward(const Tensor& x, StateUse use) {
   const ScaleForm form = s_rec_flag_ ? ScaleForm::kReciprocal : ScaleForm::kScale;
-  const Tensor quantized_x = acts_(x, use);
+  const Tensor quantized_x = acts()(x, use, this);
   const Tensor quantized_weight = wts_(layer_.weight(), /*first=*/cur_batch_ == 0, form, use);
-  return layer_.apply(quantized_x, quantized_weight);
+  const Tensor y = layer_.apply(quantized_x, quantized_weight);
+  return children().empty() ? y : (*children().front())(y);
+}
+
+// What the deployed layer computes. As floats, for who wants the oracle: integers times their scales.
+template <typename Layer>
+Tensor Qat<Layer>::deployed_forward(const Tensor& x) {
+  const Tensor quantized_x = acts()(x, StateUse::kKeep, this);
+  IntegerLayer integers = this->integers();
+  const float input_scale = input_grid().grid.scale;
+  Tensor weight = Tensor::from_values(layer_.weight().shape(), integers.grid_weight);
+  Tensor bias = Tensor::empty({std::ssize(integers.bias)});
+  for (std::size_t c = 0; c < integers.bias.size(); ++c)
+    bias.mutable_values()[c] = static_cast<float>(integers.bias[c]) * (input_scale * integers.scales[c]);
+  if (octet::quantized_forward() == QuantizedForward::kInt8)
+    set_weight_integers(weight, {std::move(integers.weight), std::move(integers.scales), std::move(integers.bias)});
+  return layer_.apply(quantized_x, weight, bias);
 }
 
 template <typename Layer>
@@ -151,13 +237,38 @@ std::string Qat<Layer>::type_name() const {
 template <typename Layer>
 std::unique_ptr<Module> Qat<Layer>::clone() const {
   Rng unused(0);
-  auto copy = std::make_unique<Qat>(layer_.options(), config_, unused);
-  copy->acts_.copy_observations(acts_);
+  std::unique_ptr<Qat> copy(new Qat(Layer(layer_.options(), unused), config_, origin_, owner_));
+  if (acts_) copy->acts_->copy_observations(*acts_);
   return copy_state_to(std::move(copy));
 }
 
 template class Qat<Conv2d>;
 template class Qat<ConvTranspose2d>;
 template class Qat<Linear>;
+
+std::unique_ptr<QatModule> convert_layer(const Module& layer, const RetrainConfig& config,
+                                         std::unique_ptr<Module> batch_norm, QatModule* quantizer_owner) {
+  constexpr auto kConverted = QatModule::Origin::kConverted;
+  if (const auto* const conv = dynamic_cast<const Conv2d*>(&layer)) {
+    std::unique_ptr<Conv2dQAT> qat(new Conv2dQAT(*conv, config, kConverted, quantizer_owner));
+    if (batch_norm) {
+      const auto* const bn = dynamic_cast<const BatchNorm2d*>(batch_norm.get());
+      require(bn && bn->options().features == conv->options().out_channels, "Conv2dQAT: takes in a BatchNorm2d of its ",
+              conv->options().out_channels, " output channels, got a ", batch_norm->type_name());
+      qat->add(std::string(kBatchNorm), std::move(batch_norm));
+    }
+    qat->train(layer.training());
+    return qat;
+  }
+  require(!batch_norm, layer.type_name(), ": only a Conv2d takes in a BatchNorm");
+  std::unique_ptr<QatModule> qat;
+  if (const auto* const transposed = dynamic_cast<const ConvTranspose2d*>(&layer))
+    qat.reset(new ConvTranspose2dQAT(*transposed, config, kConverted, quantizer_owner));
+  else if (const auto* const linear = dynamic_cast<const Linear*>(&layer))
+    qat.reset(new LinearQAT(*linear, config, kConverted, quantizer_owner));
+  require(qat != nullptr, "create_quant_retrain_model: a ", layer.type_name(), " cannot be quantized");
+  qat->train(layer.training());
+  return qat;
+}
 
 }  // namespace octet

@@ -4,27 +4,78 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "octet/base/rng.h"
 #include "octet/nn/conv_layers.h"
 #include "octet/nn/module.h"
+#include "octet/nn/norm_layers.h"
 #include "octet/quant/activation_quantizer.h"
+#include "octet/quant/integer_layer.h"
 #include "octet/quant/retrain_config.h"
 #include "octet/quant/weight_quantizer.h"
 
 namespace octet {
 
+/// What the three QAT layers have in common, and all that tools need to know of one.
+class QatModule : public Module {
+ public:
+  const RetrainConfig& config() const { return config_; }  ///< with channel_wise filled in
+  virtual const Tensor& weight() const = 0;
+  virtual const Tensor& bias() const = 0;
+  /// Its own, or that of the layer with which it shares one.
+  const ActivationQuantizer& activation_quantizer() const { return acts(); }
+  const WeightQuantizer& weight_quantizer() const { return wts_; }
+  /// The layer whose activation quantizer this one uses; null: its own.
+  const QatModule* quantizer_owner() const { return owner_; }
+  /// The BatchNorm that a converted Conv2d has taken in, or null.
+  const BatchNorm2d* batch_norm() const;
+
+  /// The integers that the layer is in evaluation and once it is deployed. Throws Error while the first clips are still
+  /// being found, or if a scale has diverged.
+  IntegerLayer integers() const;
+  /// The grid of its input. Throws Error as integers().
+  UlqGrid input_grid() const;
+
+  /// Quantizes the input of a block, so that all that read it read the same integers.
+  Tensor filter_input(const Tensor& x) override;
+
+ protected:
+  /// How the layer came about. kConverted: by create_quant_retrain_model(), see Qat.
+  enum class Origin { kBuilt, kConverted };
+  QatModule(const char* name, const RetrainConfig& config, const kernels::ChannelView& view, Origin origin,
+            QatModule* owner);
+
+  ActivationQuantizer& acts() const { return owner_ ? owner_->acts() : *acts_; }
+  void relink(const CopyOf& copy_of) override;
+  StateUse state_use() const;
+
+  const char* const name_;
+  const RetrainConfig config_;
+  const kernels::ChannelView view_;
+  const Origin origin_;
+  QatModule* owner_;
+  std::int64_t &cur_batch_, &s_rec_flag_;
+  mutable std::optional<ActivationQuantizer> acts_;  // none if another layer owns it
+  WeightQuantizer wts_;
+};
+
 /// A float layer whose input and weight are quantized before it is applied. The weight itself stays float: what
 /// training moves is never rounded. Evaluation uses the same quantizers and changes nothing, except that forwards of
 /// either mode count for the search of the first clips.
 ///
+/// A layer of a converted model (create_quant_retrain_model) quantizes from its first forward on, runs the BatchNorm
+/// that it took in after itself, and computes in evaluation what it will compute once it is deployed: BatchNorm folded
+/// into integer weights and an integer bias, whose parameters then get no gradient.
+///
 /// State: weight, bias, and, as the reference names them, acts_clip_max and acts_clip_min (learned), acts_clip_max_pre,
 /// acts_clip_min_pre, acts_scale, acts_offset_deploy, wts_scales (learned with ulq_retrain), wts_offsets,
-/// wts_offsets_deploy, cur_batch, s_rec_flag, and acts_initialised: 1 once the clips have been found.
+/// wts_offsets_deploy, cur_batch, s_rec_flag, and acts_initialised: 1 once the clips have been found. A layer that
+/// shares an activation quantizer has none of the acts_ ones.
 template <typename Layer>
-class Qat final : public Module {
+class Qat final : public QatModule {
  public:
   using Options = typename Layer::Options;
 
@@ -45,23 +96,19 @@ class Qat final : public Module {
   std::unique_ptr<Module> clone() const override;
 
   const Options& options() const { return layer_.options(); }
-  const RetrainConfig& config() const { return config_; }  ///< with channel_wise filled in
-  const Tensor& weight() const { return layer_.weight(); }
-  const Tensor& bias() const { return layer_.bias(); }
-  const ActivationQuantizer& activation_quantizer() const { return acts_; }
-  const WeightQuantizer& weight_quantizer() const { return wts_; }
+  const Tensor& weight() const override { return layer_.weight(); }
+  const Tensor& bias() const override { return layer_.bias(); }
 
  private:
-  Qat(const Layer& shared, const RetrainConfig& config);
+  friend std::unique_ptr<QatModule> convert_layer(const Module&, const RetrainConfig&, std::unique_ptr<Module>,
+                                                  QatModule*);
+  Qat(const Layer& shared, const RetrainConfig& config, Origin origin, QatModule* owner);
 
   void register_state();
   Tensor quantized_forward(const Tensor& x, StateUse use);
+  Tensor deployed_forward(const Tensor& x);
 
   Layer layer_;
-  RetrainConfig config_;
-  std::int64_t &acts_initialised_, &cur_batch_, &s_rec_flag_;
-  ActivationQuantizer acts_;
-  WeightQuantizer wts_;
 };
 
 using Conv2dQAT = Qat<Conv2d>;
@@ -71,5 +118,11 @@ using LinearQAT = Qat<Linear>;
 extern template class Qat<Conv2d>;
 extern template class Qat<ConvTranspose2d>;
 extern template class Qat<Linear>;
+
+/// The QAT layer of a converted model for `layer`, a Conv2d, ConvTranspose2d or Linear, whose weight and bias it
+/// shares. `batch_norm` (a BatchNorm2d, or null) runs after a Conv2d; `quantizer_owner` (null: none) lends its
+/// activation quantizer and must be in the same model. Throws Error if these do not fit.
+std::unique_ptr<QatModule> convert_layer(const Module& layer, const RetrainConfig& config,
+                                         std::unique_ptr<Module> batch_norm, QatModule* quantizer_owner);
 
 }  // namespace octet
