@@ -132,7 +132,8 @@ TEST(Module, ASlotKeepsItsPlaceWhenItsModuleIsReplaced) {
   EXPECT_EQ(old->type_name(), "ReLU");
   EXPECT_EQ(net->at("0.act").type_name(), "Sigmoid");
   net->eval();
-  for (const float value : net->at("0")(sample()).values()) EXPECT_TRUE(value > 0 && value < 1);
+  const Tensor y = net->at("0")(sample());
+  for (const float value : y.values()) EXPECT_TRUE(value > 0 && value < 1);
   EXPECT_EQ(error_text([&] { slot.replace(nullptr); }), "slot act: replace: the new module is null");
   EXPECT_EQ(net->at("0.act").type_name(), "Sigmoid");
 }

@@ -92,7 +92,8 @@ TEST(Dropout, DropsInTrainingAndPassesInEvaluation) {
   Dropout dropout({.p = 0.25F}, rng);
   const Tensor x = Tensor::full({10000}, 3.0F);
   std::int64_t dropped = 0;
-  for (const float value : dropout(x).values()) {
+  const Tensor y = dropout(x);
+  for (const float value : y.values()) {
     EXPECT_TRUE(value == 0.0F || value == 4.0F) << value;
     dropped += value == 0.0F;
   }
