@@ -356,6 +356,7 @@ void choose_path(Variant& v, std::int32_t zero_point, std::int64_t largest) {
 
 struct Int8Layer::Program {
   std::int32_t zero_point;
+  std::int64_t channels;
   std::vector<std::int8_t> weights;
   std::vector<Unit> units;
   std::vector<Variant> variants;
@@ -368,6 +369,7 @@ Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights,
           ", which int32 does not hold");
   auto program = std::make_unique<Program>();
   program->zero_point = sums.zero_point;
+  program->channels = l.out_channels();
   program->weights.assign(weights.begin(), weights.end());
   Cut cut = cut_layer(l, num_threads());
   program->units = std::move(cut.units);
@@ -396,6 +398,21 @@ void Int8Layer::run(const std::uint8_t* x, const Int8Results& results) const {
     auto* const acc = static_cast<std::int32_t*>(sums.data());
     compute_sums(v, x + unit.x, p.zero_point, acc);
     (*v.finisher)({acc, v.sums() / v.part.shape.out_channels(), unit.position}, results);
+  });
+}
+
+void Int8Layer::sums(const std::uint8_t* x, std::int32_t* acc) const {
+  const Program& p = *program_;
+  parallel_tasks(std::ssize(p.units), [&](std::int64_t i) {
+    const SingleThread one;
+    const Unit& unit = p.units[static_cast<std::size_t>(i)];
+    const Variant& v = p.variants[unit.variant];
+    const Buffer part(v.sums() * static_cast<std::int64_t>(sizeof(std::int32_t)));
+    auto* const from = static_cast<std::int32_t*>(part.data());
+    compute_sums(v, x + unit.x, p.zero_point, from);
+    const std::int64_t width = v.part.shape.out_channels();
+    for (std::int64_t row = 0; row < v.sums() / width; ++row)
+      std::copy_n(from + row * width, width, acc + unit.position + row * p.channels);
   });
 }
 

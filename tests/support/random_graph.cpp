@@ -105,7 +105,7 @@ class Maker {
     const int x = image();
     const std::int64_t channels = shape(x)[1], kernel = pick({1, 2, 3, 3, 5});
     const std::int64_t groups = one_in(4) && channels % 2 == 0 ? 2 : one_in(8) ? channels : 1;
-    const std::int64_t out = groups * pick({1, 4, 8, 16, 16 / groups, 24});
+    const std::int64_t out = groups * (groups > 2 ? pick({1, 2}) : pick({1, 4, 8, 16, 16, 24}));
     const List padding{between(0, kernel / 2), between(0, kernel / 2)};
     const std::int64_t dilation = one_in(6) ? 2 : 1;
     if (dilation * (kernel - 1) + 1 > std::min(shape(x)[2] + 2 * padding[0], shape(x)[3] + 2 * padding[1])) return;
@@ -126,7 +126,7 @@ class Maker {
     const std::int64_t groups = one_in(2) && channels % 2 == 0 ? 2 : 1;
     const std::int64_t per_group = pick({1, 4, 8});
     const std::int64_t stride = pick({1, 2});
-    if (shape(x)[2] > 14 || shape(x)[3] > 16) return;
+    if (shape(x)[2] > 14 || shape(x)[3] > 16 || shape(x)[2] < 3 || shape(x)[3] < 3) return;
     const Attributes options{{"stride", List{stride, stride}},
                              {"padding", List{between(0, 1), between(0, 1)}},
                              {"output_padding", List{between(0, stride - 1), between(0, stride - 1)}},
