@@ -19,4 +19,5 @@
 #include "octet/nn/sequential.h"
 #include "octet/nn/state.h"
 #include "octet/quant/create_quant_retrain_config.h"
+#include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/qat_layers.h"

@@ -51,7 +51,8 @@ Tensor ActivationQuantizer::operator()(const Tensor& x, StateUse use, const void
   if (!again) served_.clear();
   Tensor y = again && output ? Tensor(output) : quantize(x, again ? StateUse::kKeep : use, readers);
   last_input_ = x.body();
-  last_output_ = y.body();
+  last_output_.reset();
+  if (!y.same_as(x)) last_output_ = y.body();  // what was passed on is not quantized
   served_.push_back(reader);
   return y;
 }
@@ -60,7 +61,6 @@ Tensor ActivationQuantizer::quantize(const Tensor& x, StateUse use, Readers read
   if (!initialised()) {
     if (use == StateUse::kUpdate) observe(x);
     if (observing_ == WhileObserving::kPassOn || std::isnan(state_.clip_max_pre.item())) return x;
-    use = StateUse::kKeep;  // observe() has stored what there is to store
   }
   const UlqGrid now = grid();
   // A fixed minimum gets no gradient: an optimizer must not move what the next forward resets.

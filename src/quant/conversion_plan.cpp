@@ -2,6 +2,7 @@
 #include "octet/quant/conversion_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "octet/base/error.h"
 
@@ -49,6 +50,40 @@ bool same(const RetrainDataConfig& a, const RetrainDataConfig& b) {
          a.clip_max == b.clip_max && a.clip_min == b.clip_min && a.asymmetric == b.asymmetric;
 }
 
+// What both paths start with: the module that holds the two.
+std::string common_module(const std::string& a, const std::string& b) {
+  std::size_t end = 0;
+  for (std::size_t i = 0; i <= std::min(a.size(), b.size()); ++i) {
+    const bool a_ends = i == a.size() || a[i] == '.', b_ends = i == b.size() || b[i] == '.';
+    if (a_ends && b_ends) end = i;
+    if (i == a.size() || i == b.size() || a[i] != b[i]) break;
+  }
+  return a.substr(0, end);
+}
+
+// Of the readers of `value`, a tensor that comes from elsewhere, the module that holds all of them: its only input is
+// then that tensor. "" if that would be the whole model, if `owner` and layers that share its quantizer are the only
+// readers, or if a layer quantizes the tensor in another way.
+std::string shortcut_slot(const Graph& graph, int value, const std::string& owner,
+                          std::span<const LayerConversion> plan) {
+  if (std::ranges::find(graph.outputs, value) != graph.outputs.end()) return "";
+  std::string slot;
+  bool has_floats = false, first = true;
+  for (const int reader : graph.readers(value)) {
+    const std::string& module = graph.nodes[static_cast<std::size_t>(reader)].module;
+    const auto layer = std::ranges::find(plan, module, &LayerConversion::name);
+    if (layer == plan.end())
+      has_floats = true;
+    else if (layer->quantizer_owner != owner)
+      return "";
+    slot = std::exchange(first, false) ? module : common_module(slot, module);
+  }
+  const int producer = graph.values[static_cast<std::size_t>(value)].producer;
+  const bool made_inside =
+      producer >= 0 && common_module(slot, graph.nodes[static_cast<std::size_t>(producer)].module) == slot;
+  return has_floats && !made_inside ? slot : "";
+}
+
 }  // namespace
 
 std::vector<LayerConversion> plan_conversion(const Graph& graph, const QuantRetrainConfig& config,
@@ -73,6 +108,9 @@ std::vector<LayerConversion> plan_conversion(const Graph& graph, const QuantRetr
     plan.push_back(std::move(conversion));
     inputs.push_back(input);
   }
+  for (std::size_t i = 0; i < plan.size(); ++i)
+    if (plan[i].quantizer_owner == plan[i].name)
+      plan[i].shortcut_slot = shortcut_slot(graph, inputs[i], plan[i].name, plan);
   return plan;
 }
 

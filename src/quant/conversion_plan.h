@@ -20,6 +20,9 @@ struct LayerConversion {
   /// The layer whose activation quantizer this one uses: itself, or an earlier one with the same input tensor and the
   /// same retrain_data_config.
   std::string quantizer_owner = {};
+  /// If the layer owns the quantizer of a tensor that others read as floats, a shortcut: the path of the module whose
+  /// input that tensor is, so that it can be quantized on the way in; else "".
+  std::string shortcut_slot = {};
 };
 
 /// A plan for each enabled layer, in the order of `layers`. `graph` is a trace of the model, `batch_norms` are the

@@ -68,6 +68,20 @@ TEST(ConversionPlan, SharesTheQuantizerOfOneTensorAmongEqualConfigurations) {
   EXPECT_EQ(by_name(plan_of(*net, x, config)).at("layer2.0.downsample.0").quantizer_owner, "layer2.0.downsample.0");
 }
 
+TEST(ConversionPlan, FindsTheBlockWhoseShortcutReadsWhatALayerQuantizes) {
+  Rng rng(1);
+  const auto net = make_model("resnet20", {}, rng);
+  const Tensor x = image(3, 16);
+  const auto plan = by_name(plan_of(*net, x, all_of(*net, x)));
+  EXPECT_EQ(plan.at("conv1").shortcut_slot, "");
+  EXPECT_EQ(plan.at("layer1.0.conv1").shortcut_slot, "layer1.0");
+  EXPECT_EQ(plan.at("layer1.0.conv2").shortcut_slot, "");
+  EXPECT_EQ(plan.at("layer1.1.conv1").shortcut_slot, "layer1.1");
+  EXPECT_EQ(plan.at("layer2.0.conv1").shortcut_slot, "");  // the downsampling convolution shares its quantizer
+  EXPECT_EQ(plan.at("layer2.0.downsample.0").shortcut_slot, "");
+  EXPECT_EQ(plan.at("fc").shortcut_slot, "");
+}
+
 class Branches final : public Module {
  public:
   explicit Branches(Rng& rng)

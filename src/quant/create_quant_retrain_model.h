@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a float model and the configuration of its quantization to the model that is retrained.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "octet/autograd/tensor.h"
+#include "octet/nn/module.h"
+#include "octet/quant/quant_record.h"
+
+namespace octet {
+
+struct QuantRetrainOptions {
+  /// Where a layer quantizes the input of a block, let the block's shortcut read the quantized values, too: a residual
+  /// network can then stay in 8 bits from end to end. False is what the reference does: shortcuts read floats.
+  bool quantize_shortcuts = false;
+};
+
+/// A copy of the model in which the layers that `config_file` enables are quantized, in their slots; `input_data` is
+/// only traced. A Conv2d whose output a BatchNorm2d alone reads takes it in, and an Identity stands in its slot; layers
+/// that read one tensor with one configuration share a quantizer. `record_file` becomes a record without layers, so
+/// that nobody takes the scales of another model for this one's; write_record_file(file, quant_record(model)) fills it
+/// after training. Throws Error if the model is quantized already, and for mistakes in the file (file, line, column,
+/// key, rule).
+std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
+                                                   const std::filesystem::path& record_file, const Tensor& input_data,
+                                                   const QuantRetrainOptions& options = {});
+
+/// The same, and then the state of a model that was converted and trained like this, from safetensors, and its record.
+/// `sub_key`: only the tensors whose names start with it and a dot ("model" in checkpoints of a run). A "module." before
+/// all names is taken off. Throws Error likewise, and for tensors that do not fit.
+std::unique_ptr<Module> restore_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
+                                                    const std::filesystem::path& record_file, const Tensor& input_data,
+                                                    const std::filesystem::path& checkpoint,
+                                                    const std::string& sub_key = "",
+                                                    const QuantRetrainOptions& options = {});
+
+/// Scales and offsets, as they are now, of all quantized layers whose clips have been found. The factors of a
+/// BatchNorm2d inside, |gamma| / sqrt(running_var + eps), are in scale_w, then one per channel. With
+/// `force_fp16_quant`, the configuration's fakequant_precision_mode, scale_d has the precision of float16.
+QuantRecord quant_record(Module& model, bool force_fp16_quant = false);
+
+}  // namespace octet

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models converted by a configuration file, trained and evaluated, against the reference implementation: outputs, the
+// state of every layer, and the record file. The graphs that are deployed are compared elsewhere.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "octet/autograd/tape.h"
+#include "octet/base/file.h"
+#include "octet/nn/optim.h"
+#include "octet/quant/create_quant_retrain_model.h"
+#include "support/golden_model.h"
+#include "support/golden_vectors.h"
+
+namespace octet {
+namespace {
+
+using nlohmann::json;
+using test::GoldenModel;
+using test::GoldenReport;
+
+// Relative to the largest value of a tensor. What four layers and a BatchNorm make of float32 roundings, in the order
+// of additions that each implementation has.
+constexpr double kTolerance = 2e-5;
+// Integer biases are up to half a step of the sums off, which may move an input of the next layer across a tie.
+constexpr double kEvaluationTolerance = 1e-3;
+
+testing::AssertionResult agrees(const Tensor& ours, const json& golden, double tolerance = kTolerance) {
+  const std::vector<double> expected = test::golden_doubles(golden);
+  const std::vector<float> values = ours.to_vector();
+  if (values.size() != expected.size())
+    return testing::AssertionFailure() << values.size() << " values, not " << expected.size();
+  double largest = 0.0;
+  for (const double v : expected) largest = std::max(largest, std::fabs(v));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto result = test::near_sum(values[i], expected[i], largest, tolerance);
+    if (!result) return testing::AssertionFailure() << "element " << i << ": " << result.message();
+  }
+  return testing::AssertionSuccess();
+}
+
+class Flow {
+ public:
+  Flow(GoldenReport& report, const json& wanted)
+      : report_(report),
+        wanted_(wanted),
+        float_model_(wanted.at("model")),
+        folder_(std::filesystem::path(testing::TempDir()) / "golden_conversion") {
+    std::filesystem::create_directories(folder_);
+    write_file_atomically(folder_ / "config.json", wanted.at("config_text").get<std::string>());
+    const auto parameters = tensors_of(float_model_);
+    for (const auto& [name, values] : wanted.at("initial_parameters").items())
+      std::ranges::copy(test::golden_floats(values), Tensor(parameters.at(name)).mutable_values().begin());
+    model_ = create_quant_retrain_model(folder_ / "config.json", float_model_, folder_ / "record.txt",
+                                        test::golden_activation(wanted.at("eval_input")));
+  }
+  ~Flow() { std::filesystem::remove_all(folder_); }
+  Flow(const Flow&) = delete;
+  Flow& operator=(const Flow&) = delete;
+
+  void run() {
+    EXPECT_TRUE(quant_record(*model_).layers.empty());
+    for (std::size_t i = 0; i < wanted_.at("train_steps").size(); ++i) {
+      SCOPED_TRACE("step " + std::to_string(i + 1));
+      train(wanted_["train_steps"][i]);
+    }
+    model_->eval();
+    const NoGrad no_grad;
+    const Tensor y = (*model_)(test::golden_activation(wanted_.at("eval_input")));
+    EXPECT_TRUE(agrees(y, wanted_.at("eval_output"), kEvaluationTolerance));
+    if (!agrees(y, wanted_.at("eval_output"))) excepted_ += ". The evaluation output is that of integer biases";
+    check_record();
+    if (!excepted_.empty()) report_.except(excepted_);
+  }
+
+ private:
+  static std::map<std::string, Tensor> tensors_of(Module& module) {
+    std::map<std::string, Tensor> all;
+    for (const NamedTensor& one : module.named_parameters()) all[one.name] = one.tensor;
+    for (const NamedTensor& one : module.named_buffers()) all[one.name] = one.tensor;
+    return all;
+  }
+
+  void train(const json& step) {
+    const Tensor y = (*model_)(test::golden_activation(step.at("input")));
+    EXPECT_TRUE(agrees(y, step.at("output"))) << "output";
+    y.backward(test::golden_row_major(wanted_.at("grad_output")));
+    SGD sgd(*model_, {.lr = wanted_.at("lr").get<double>(), .momentum = 0.0, .weight_decay = 0.0});
+    sgd.step();
+    sgd.zero_grad();
+    for (const auto& [layer, state] : step.at("state_after").items()) check_layer(layer, state);
+  }
+
+  void check_layer(const std::string& layer, const json& state) {
+    SCOPED_TRACE(layer);
+    const auto tensors = tensors_of(*model_);
+    for (const NamedCounter& counter : model_->named_counters()) {
+      if (counter.name == layer + ".acts_initialised") {
+        EXPECT_EQ(*counter.value == 0, state.at("do_init").get<bool>());
+      }
+    }
+    for (const auto& [key, value] : state.items()) {
+      if (key == "do_init" || value.is_null()) continue;
+      if (key == "bn") {
+        for (const auto& [name, values] : value.items())
+          EXPECT_TRUE(agrees(tensors.at(layer + ".bn." + name), values)) << "bn." << name;
+      } else if (key == "acts_clip_min" && wanted_.at("fixed_min").at(layer).get<bool>()) {
+        EXPECT_EQ(tensors.at(layer + ".acts_clip_min").item(), 0.0F);
+        excepted_ = "a fixed minimum gets no gradient and does not move (Q8); all else of the training agrees";
+      } else {
+        const std::string name = key == "acts_offset" ? "acts_offset_deploy" : key;
+        EXPECT_TRUE(agrees(tensors.at(layer + '.' + name), value)) << key;
+      }
+    }
+  }
+
+  void check_record() {
+    write_record_file(folder_ / "record.txt", quant_record(*model_));
+    std::vector<std::string> layers;
+    for (const auto& [name, unused] : wanted_.at("fixed_min").items()) layers.push_back(name);
+    const QuantRecord golden = parse_record_text(wanted_.at("record_text").get<std::string>(), "golden", layers);
+    const QuantRecord ours = read_record_file(folder_ / "record.txt", layers);
+    ASSERT_EQ(ours.layers.size(), golden.layers.size());
+    for (std::size_t i = 0; i < ours.layers.size(); ++i) {
+      const QuantRecord::Layer &a = ours.layers[i], &b = golden.layers[i];
+      SCOPED_TRACE("record of " + b.name);
+      EXPECT_EQ(a.name, b.name);
+      EXPECT_EQ(a.offset_d, b.offset_d);
+      EXPECT_EQ(a.act_type, b.act_type);
+      EXPECT_EQ(a.wts_type, b.wts_type);
+      EXPECT_NEAR(a.scale_d, b.scale_d, kTolerance * static_cast<double>(b.scale_d));
+      ASSERT_EQ(a.scale_w.size(), b.scale_w.size());
+      for (std::size_t k = 0; k < a.scale_w.size(); ++k)
+        EXPECT_NEAR(a.scale_w[k], b.scale_w[k], kTolerance * static_cast<double>(b.scale_w[k]));
+    }
+  }
+
+  GoldenReport& report_;
+  const json& wanted_;
+  GoldenModel float_model_;
+  std::unique_ptr<Module> model_;
+  std::filesystem::path folder_;
+  std::string excepted_;
+};
+
+TEST(QuantGolden, ConvertedModelsTrainAlike) {
+  const json file = test::load_golden_vectors("config_flow.json");
+  GoldenReport report("config_flow.json (training, record)");
+  for (const json& wanted : file.at("cases"))
+    report.run(wanted.at("id").get<std::string>(), [&] { Flow(report, wanted).run(); });
+}
+
+}  // namespace
+}  // namespace octet
