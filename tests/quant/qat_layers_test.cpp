@@ -59,7 +59,7 @@ TEST(QatLayers, HaveTheStateOfTheReference) {
   EXPECT_EQ(names, (std::vector<std::string>{"weight", "bias", "acts_clip_max", "acts_clip_min", "wts_scales",
                                              "acts_clip_max_pre", "acts_clip_min_pre", "acts_scale",
                                              "acts_offset_deploy", "wts_offsets", "wts_offsets_deploy",
-                                             "acts_initialised", "cur_batch", "s_rec_flag"}));
+                                             "cur_batch", "s_rec_flag", "acts_initialised"}));
   EXPECT_EQ(conv.type_name(), "Conv2dQAT");
 }
 
