@@ -19,7 +19,7 @@ struct TrainCommand {
 int run(const TrainCommand& command);
 
 struct EvalCommand {
-  std::filesystem::path model;            ///< run directory or weights
+  std::filesystem::path model;            ///< run directory, weights or ONNX file
   std::filesystem::path experiment = {};  ///< for weights that do not say what they are for
   std::vector<octet::Override> overrides = {};
 };
@@ -39,5 +39,22 @@ struct QuantizeConfigCommand {
   std::vector<std::int64_t> input = {};         ///< C, H, W
 };
 int run(const QuantizeConfigCommand& command);
+
+/// octet eval of an ONNX file.
+int evaluate_onnx(const EvalCommand& command);
+
+struct RunCommand {
+  std::filesystem::path model, experiment = {};  ///< ONNX file; whose test transforms, if it does not say
+  std::vector<std::filesystem::path> images = {};
+  int top = 5;
+};
+int run(const RunCommand& command);
+
+struct BenchCommand {
+  std::filesystem::path model;  ///< ONNX file
+  std::int64_t batch = 1;
+  int repetitions = 100;
+};
+int run(const BenchCommand& command);
 
 int print_info();

@@ -58,6 +58,32 @@ CLI::App* add_quantize_config(CLI::App& app, QuantizeConfigCommand& quantize) {
   return quantize_app;
 }
 
+CLI::App* add_run(CLI::App& app, RunCommand& command) {
+  CLI::App* run_app = app.add_subcommand("run", "classes of image files by a deployed network");
+  run_app->add_option("model", command.model, "ONNX file")->type_name("ONNX")->required();
+  run_app->add_option("images", command.images, "PNG, JPEG or BMP files")->type_name("IMAGE")->required();
+  run_app->add_option("--experiment", command.experiment, "for files that Octet did not write")->type_name("YAML");
+  run_app->add_option("--top", command.top, "classes to show")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  return run_app;
+}
+
+CLI::App* add_bench(CLI::App& app, BenchCommand& command) {
+  CLI::App* bench_app = app.add_subcommand("bench", "where a deployed network spends its time");
+  bench_app->add_option("model", command.model, "ONNX file")->type_name("ONNX")->required();
+  bench_app->add_option("--batch", command.batch, "inputs in one run")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  bench_app->add_option("--repetitions", command.repetitions, "runs whose median is shown")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  return bench_app;
+}
+
 int run_command_line(int argc, char** argv) {
   CLI::App app("Octet trains convolutional networks on CPUs.", "octet");
   app.set_version_flag("--version", "octet " + octet::system_info().octet_version);
@@ -79,8 +105,9 @@ int run_command_line(int argc, char** argv) {
 
   EvalCommand eval;
   CLI::App* eval_app = app.add_subcommand("eval", "loss and accuracy on the test data");
-  eval_app->add_option("model", eval.model, "run directory or weights file")->type_name("PATH")->required();
-  eval_app->add_option("--experiment", eval.experiment, "for weights that Octet did not train")->type_name("YAML");
+  eval_app->add_option("model", eval.model, "run directory, weights or ONNX file")->type_name("PATH")->required();
+  eval_app->add_option("--experiment,--data", eval.experiment, "for files that Octet did not make; its test data")
+      ->type_name("YAML");
   add_overrides(*eval_app, eval.overrides);
   add_threads(*eval_app, threads);
 
@@ -100,6 +127,14 @@ int run_command_line(int argc, char** argv) {
   CLI::App* quantize_app = add_quantize_config(app, quantize);
   add_threads(*quantize_app, threads);
 
+  RunCommand run_command;
+  CLI::App* run_app = add_run(app, run_command);
+  add_threads(*run_app, threads);
+
+  BenchCommand bench;
+  CLI::App* bench_app = add_bench(app, bench);
+  add_threads(*bench_app, threads);
+
   CLI::App* info_app = app.add_subcommand("info", "versions, instruction set, threads");
   add_threads(*info_app, threads);
 
@@ -113,6 +148,8 @@ int run_command_line(int argc, char** argv) {
   if (*eval_app) return run(eval);
   if (*predict_app) return run(predict);
   if (*quantize_app) return run(quantize);
+  if (*run_app) return run(run_command);
+  if (*bench_app) return run(bench);
   return print_info();
 }
 

@@ -29,6 +29,7 @@ octet::TrainedModel load(const std::filesystem::path& model, const std::filesyst
 }  // namespace
 
 int run(const EvalCommand& command) {
+  if (command.model.extension() == ".onnx") return evaluate_onnx(command);
   const octet::TrainedModel model = load(command.model, command.experiment, command.overrides);
   octet::Observer quiet;
   const octet::Evaluation result = octet::evaluate(model, quiet);

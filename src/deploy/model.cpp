@@ -81,6 +81,8 @@ void Model::check() {
 
 Shape Model::input_shape() const { return state_->input; }
 
+const std::map<std::string, std::string>& Model::metadata() const { return state_->graph.metadata; }
+
 Shape Model::output_shape() const {
   Shape shape = state_->plan(std::max<std::int64_t>(state_->input[0], 1)).output_shape();
   if (!shape.empty()) shape[0] = state_->input[0];

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,6 +44,9 @@ class Model {
   /// Sizes of the input and the output; the first is -1 if any batch may be run.
   Shape input_shape() const;
   Shape output_shape() const;
+
+  /// What the file says about the network.
+  const std::map<std::string, std::string>& metadata() const;
 
   /// The output, row-major, for `batch` inputs one after the other, each row-major (an image: channels first). Throws
   /// Error if the values are not as many as that, or not finite where they are quantized.

@@ -48,6 +48,8 @@ struct Graph {
   std::vector<Value> values;
   std::vector<Node> nodes;
   std::vector<int> inputs, outputs;  ///< indices into values
+  /// What the network's file says about it: names and texts of its makers' choice.
+  std::map<std::string, std::string> metadata = {};
 
   /// Indices of the nodes that read `value`, ascending.
   std::vector<int> readers(int value) const;

@@ -159,7 +159,9 @@ std::int64_t parse(std::string_view bytes, const std::string& source, onnx::Mode
 Graph read_onnx(std::string_view bytes, const std::string& source) {
   onnx::ModelProto model;
   const std::int64_t opset = parse(bytes, source, model);
-  return GraphReader(model.graph(), opset, source).read();
+  Graph graph = GraphReader(model.graph(), opset, source).read();
+  for (const onnx::StringStringEntryProto& entry : model.metadata_props()) graph.metadata[entry.key()] = entry.value();
+  return graph;
 }
 
 Graph read_onnx_file(const std::filesystem::path& path) {

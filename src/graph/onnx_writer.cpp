@@ -307,6 +307,11 @@ std::string write_onnx(const Graph& graph, const OnnxOptions& options) {
   set.set_domain("");
   set.set_version(options.opset);
 
+  for (const auto& [key, value] : graph.metadata) {
+    onnx::StringStringEntryProto& entry = *model.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
   onnx::GraphProto& out = *model.mutable_graph();
   out.set_name(options.graph_name);
   bool dynamic_batch = false;

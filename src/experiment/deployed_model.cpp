@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/deployed_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "octet/base/error.h"
+#include "octet/experiment/setup.h"
+
+namespace octet {
+namespace {
+
+constexpr std::int64_t kBatch = 32;
+
+// The image as the network takes it: channels first.
+void append_input(const DeployedModel& model, const Image& image, std::int64_t index, std::vector<float>& input) {
+  Rng rng = Rng(static_cast<std::uint64_t>(model.experiment.seed)).fork(static_cast<std::uint64_t>(index));
+  const Transform& transform = model.experiment.test_transforms;
+  const Image ready = apply_steps(transform, image, rng);
+  std::vector<float> values(ready.pixels.size());
+  to_float(transform, ready, rng, values);
+  const Shape expected = model.model.input_shape(), shape{ready.channels, ready.height, ready.width};
+  require(expected.size() == 4 && std::ranges::equal(shape, std::span(expected).subspan(1)),
+          "the network takes images of ", expected, " (batch, channels, height, width), this one has ", shape,
+          " after test_transforms");
+  const std::int64_t pixels = ready.height * ready.width;
+  for (std::int64_t c = 0; c < ready.channels; ++c)
+    for (std::int64_t i = 0; i < pixels; ++i) input.push_back(values[static_cast<std::size_t>(i * ready.channels + c)]);
+}
+
+// log sum exp of a row of logits, in double.
+double log_sum(std::span<const float> logits) {
+  const double largest = static_cast<double>(*std::ranges::max_element(logits));
+  double sum = 0.0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
+  return largest + std::log(sum);
+}
+
+}  // namespace
+
+DeployedModel load_deployed_model(const std::filesystem::path& onnx, const std::optional<Experiment>& experiment) {
+  deploy::Model model = deploy::Model::load(onnx);
+  const auto& metadata = model.metadata();
+  const auto said = metadata.find("experiment"), names = metadata.find("class_names");
+  require(experiment || said != metadata.end(), onnx.string(),
+          ": its metadata has no \"experiment\", as files that Octet wrote do; name one");
+  Experiment used =
+      experiment ? *experiment
+                 : parse_experiment(parse_json(said->second, text(onnx.string(), " (experiment)")), model_names());
+  const Shape output = model.output_shape();
+  require(output.size() == 2, onnx.string(), ": the network must give a row of values per image, gives ", output);
+  std::vector<std::string> class_names;
+  if (names != metadata.end())
+    for (const Document& name : parse_json(names->second, text(onnx.string(), " (class_names)")).items())
+      class_names.push_back(name.as_string());
+  for (std::int64_t i = std::ssize(class_names); i < output[1]; ++i) class_names.push_back(std::to_string(i));
+  return {std::move(model), std::move(used), std::move(class_names)};
+}
+
+Evaluation evaluate(const DeployedModel& model) {
+  const std::shared_ptr<const Dataset> data = detail::open_test_set(model.experiment);
+  const std::int64_t fixed = model.model.input_shape()[0], batch = fixed > 0 ? fixed : kBatch;
+  Evaluation total{0.0, 0.0, data->size()};
+  std::int64_t correct = 0;
+  for (std::int64_t first = 0; first < data->size(); first += batch) {
+    const std::int64_t count = std::min(batch, data->size() - first);
+    std::vector<float> input;
+    std::vector<std::int64_t> labels;
+    for (std::int64_t i = first; i < first + count; ++i) {
+      const Sample sample = data->get(i);
+      append_input(model, sample.image, i, input);
+      labels.push_back(sample.label);
+    }
+    const std::int64_t run = fixed > 0 ? fixed : count;
+    input.resize(input.size() / static_cast<std::size_t>(count) * static_cast<std::size_t>(run));
+    const std::vector<float> logits = model.model.run(input, run);
+    const std::size_t classes = logits.size() / static_cast<std::size_t>(run);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const std::span<const float> row = std::span(logits).subspan(i * classes, classes);
+      const auto label = static_cast<std::size_t>(labels[i]);
+      require(label < classes, "label ", label, " of image ", first + static_cast<std::int64_t>(i),
+              ": the network has ", classes, " classes");
+      total.loss += log_sum(row) - static_cast<double>(row[label]);
+      correct += std::ranges::max_element(row) - row.begin() == labels[i];
+    }
+  }
+  total.loss /= static_cast<double>(data->size());
+  total.accuracy = static_cast<double>(correct) / static_cast<double>(data->size());
+  return total;
+}
+
+std::vector<Prediction> predict(const DeployedModel& model, const Image& image) {
+  std::vector<float> input;
+  append_input(model, image, 0, input);
+  const std::int64_t fixed = std::max<std::int64_t>(model.model.input_shape()[0], 1);
+  input.resize(input.size() * static_cast<std::size_t>(fixed));
+  std::vector<float> logits = model.model.run(input, fixed);
+  logits.resize(logits.size() / static_cast<std::size_t>(fixed));
+  const double scale = log_sum(logits);
+  std::vector<Prediction> predictions;
+  for (std::size_t i = 0; i < logits.size(); ++i)
+    predictions.push_back({model.class_names[i], std::exp(static_cast<double>(logits[i]) - scale)});
+  std::ranges::stable_sort(predictions, std::greater(), &Prediction::probability);
+  return predictions;
+}
+
+}  // namespace octet
