@@ -29,8 +29,8 @@ std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& 
                                                    const QuantRetrainOptions& options = {});
 
 /// The same, and then the state of a model that was converted and trained like this, from safetensors, and its record.
-/// `sub_key`: only the tensors whose names start with it and a dot ("model" in checkpoints of a run). A "module." before
-/// all names is taken off. Throws Error likewise, and for tensors that do not fit.
+/// `sub_key`: only the tensors whose names start with it and a dot ("model" in checkpoints of a run). A "module."
+/// before all names is taken off. Throws Error likewise, and for tensors that do not fit.
 std::unique_ptr<Module> restore_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
                                                     const std::filesystem::path& record_file, const Tensor& input_data,
                                                     const std::filesystem::path& checkpoint,

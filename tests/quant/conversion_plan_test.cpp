@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -152,7 +153,12 @@ TEST(QuantGolden, FixedMinOfEveryLayer) {
         for (const LayerConversion& layer : plan_of(*model, x, config))
           ours[layer.name] = layer.config.retrain_data_config.fixed_min;
         auto theirs = wanted.at(key).get<std::map<std::string, bool>>();
-        if (theirs.erase("first") > 0) report.except("the layer under two names is dropped (Q19)");
+        std::vector<std::string> names;
+        for (const auto& one : theirs) names.push_back(one.first);
+        if (test::drop_aliased(wanted.at("model"), names) > 0) {
+          std::erase_if(theirs, [&](const auto& one) { return std::ranges::find(names, one.first) == names.end(); });
+          report.except("the layer under two names is dropped (Q19)");
+        }
         EXPECT_EQ(ours, theirs);
       });
     }

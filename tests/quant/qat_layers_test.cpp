@@ -58,8 +58,8 @@ TEST(QatLayers, HaveTheStateOfTheReference) {
   for (const StateEntry& entry : named_weights(conv)) names.push_back(entry.name);
   EXPECT_EQ(names, (std::vector<std::string>{"weight", "bias", "acts_clip_max", "acts_clip_min", "wts_scales",
                                              "acts_clip_max_pre", "acts_clip_min_pre", "acts_scale",
-                                             "acts_offset_deploy", "wts_offsets", "wts_offsets_deploy",
-                                             "cur_batch", "s_rec_flag", "acts_initialised"}));
+                                             "acts_offset_deploy", "wts_offsets", "wts_offsets_deploy", "cur_batch",
+                                             "s_rec_flag", "acts_initialised"}));
   EXPECT_EQ(conv.type_name(), "Conv2dQAT");
 }
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -168,5 +169,13 @@ class GoldenModel final : public Module {
 
   nlohmann::json description_;
 };
+
+/// Takes the layers that have a second name out of `names`: Octet quantizes none of them (Q19). Returns how many.
+inline std::size_t drop_aliased(const nlohmann::json& description, std::vector<std::string>& names) {
+  return std::erase_if(names, [&](const std::string& name) {
+    return std::ranges::any_of(description.at("modules"),
+                               [&](const nlohmann::json& module) { return module.value("alias_of", "") == name; });
+  });
+}
 
 }  // namespace octet::test
