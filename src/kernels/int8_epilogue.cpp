@@ -22,6 +22,17 @@ float level(const Int8Scale& s, float x) {
   return std::nearbyint(t) + 0.0F;
 }
 
+// True if neither y nor what is added to it can be more than 2^28 steps of a grid.
+bool is_moderate(const Int8Epilogue& e, std::int64_t largest_sum) {
+  constexpr double kSteps = 0x1p28;
+  double largest = 0.0;
+  for (std::size_t c = 0; c < e.scale.size(); ++c)
+    largest = std::max(largest, (static_cast<double>(largest_sum) + std::fabs(e.bias[c])) * e.scale[c]);
+  const double sum = largest + (e.inner ? 255.0 * e.inner->scale : 0.0) + 255.0 * e.residual_scale.scale;
+  return e.residual != Int8Epilogue::Residual::kFloat && (!e.inner || largest < kSteps * e.inner->scale) &&
+         (!e.output || sum < kSteps * e.output->scale);
+}
+
 }  // namespace
 
 void finish_plain(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8Results& out) {
@@ -43,7 +54,8 @@ void finish_plain(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8R
     }
 }
 
-Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std::int64_t channels) {
+Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std::int64_t channels,
+                           std::int64_t largest_sum) {
   Plan& p = plan_;
   const std::int64_t width = range.width;
   p.width = width;
@@ -68,7 +80,15 @@ Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std
   const bool grid_does_it = e.output && !e.keeps_float && e.low <= 0.0F && e.output->zero_point == 0;
   p.clamps_low = !std::isinf(e.low) && !grid_does_it;
   p.clamps_high = !std::isinf(e.high);
+  p.moderate = is_moderate(e, largest_sum);
+  p.has_byte_sum = false;
   fast_ = avx512_quantizes_exactly(p.inner) && avx512_quantizes_exactly(p.output);
+  if (fast_ && p.moderate && e.inner && e.output && !e.keeps_float && !p.clamps_high &&
+      e.residual == Int8Epilogue::Residual::kQuantized)
+    if (const auto found = find_byte_sum({p.inner, p.residual_scale, p.output, e.low})) {
+      p.has_byte_sum = true;
+      p.byte_sum = *found;
+    }
 }
 
 void Int8Finisher::operator()(const Int8Tile& tile, const Int8Results& results) const {

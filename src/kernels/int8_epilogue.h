@@ -48,10 +48,17 @@ struct ChannelRange {
   std::int64_t first, width;
 };
 
+/// See find_byte_sum().
+struct ByteSum {
+  float level, residual, constant;
+};
+
 /// An epilogue made ready for the sums of some channels. Results have `channels` in all.
 class Int8Finisher {
  public:
-  Int8Finisher(const Int8Epilogue& epilogue, const ChannelRange& range, std::int64_t channels);
+  /// No sum is larger than `largest_sum` in magnitude.
+  Int8Finisher(const Int8Epilogue& epilogue, const ChannelRange& range, std::int64_t channels,
+               std::int64_t largest_sum);
   void operator()(const Int8Tile& tile, const Int8Results& results) const;
 
   /// Everything that the loops need to know. Per-channel values are repeated so that whole vectors see whole periods.
@@ -64,6 +71,9 @@ class Int8Finisher {
     Int8Epilogue::Residual residual;
     Int8Scale inner, residual_scale, output;
     float low, high;
+    bool moderate;  ///< y is always a number of steps that int32 holds
+    bool has_byte_sum;
+    ByteSum byte_sum;
   };
 
  private:

@@ -3,10 +3,14 @@
 // 1990): t0 = x * r with r = 1/s rounded, then t = t0 + (x - t0 * s) * r with fused steps. It differs from the rounded
 // quotient in rare last bits at most, which matter only where a quotient is next to a half, so that those places are
 // tried one by one before a scale is used (avx512_quantizes_exactly).
+//
+// A residual block of a QDQ model quantizes what it adds, so that its result is a function of two bytes. Two fused
+// steps compute it where trying all 65536 pairs shows that they do (find_byte_sum).
 #include "octet/kernels/int8_epilogue_loops.h"
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__)
 
@@ -38,16 +42,29 @@ struct Grid {
           _mm512_set1_ps(255.0F - zero)};
 }
 
-// x / scale, after x was held within one step of the grid: infinities would become NaN, and NaN becomes the lower end.
+// x / scale. Unless x is known to be a moderate number of steps, it is held within one step of the grid first:
+// infinities would become NaN, and NaN becomes the lower end.
+template <bool kModerate>
 [[gnu::always_inline]] OCTET_AVX512 inline __m512 quotient(const Grid& g, __m512 x) {
-  x = _mm512_min_ps(_mm512_max_ps(x, g.low), g.high);
+  if constexpr (!kModerate) x = _mm512_min_ps(_mm512_max_ps(x, g.low), g.high);
   const __m512 t = _mm512_mul_ps(x, g.reciprocal);
   return _mm512_fmadd_ps(_mm512_fnmadd_ps(t, g.scale, x), g.reciprocal, t);
 }
 
-[[gnu::always_inline]] OCTET_AVX512 inline __m128i quantized(const Grid& g, __m512 x) {
-  const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(quotient(g, x)), g.zero_point);
+// q before it is held to a byte.
+template <bool kModerate>
+[[gnu::always_inline]] OCTET_AVX512 inline __m512i quantized(const Grid& g, __m512 x) {
+  return _mm512_add_epi32(_mm512_cvtps_epi32(quotient<kModerate>(g, x)), g.zero_point);
+}
+
+[[gnu::always_inline]] OCTET_AVX512 inline __m128i to_bytes(__m512i q) {
   return _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512()));
+}
+// 64 bytes of four vectors, in their order.
+[[gnu::always_inline]] OCTET_AVX512 inline __m512i to_bytes(const __m512i (&q)[4]) {
+  const __m512i low = _mm512_packs_epi32(q[0], q[1]), high = _mm512_packs_epi32(q[2], q[3]);
+  const __m512i lanes = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+  return _mm512_permutexvar_epi32(lanes, _mm512_packus_epi16(low, high));
 }
 
 struct Channels {
@@ -55,39 +72,86 @@ struct Channels {
 };
 
 // All that is known when the loop is compiled.
-template <bool kInner, Residual kResidual, bool kLow, bool kHigh, bool kFloat, bool kOutput>
+enum class Inner { kNone, kPlain, kByteSum };
+template <Inner kInner, Residual kResidual, bool kLow, bool kHigh, bool kFloat, bool kOutput, bool kModerate>
 struct Form {
-  static constexpr bool inner = kInner, low = kLow, high = kHigh, keeps_float = kFloat, output = kOutput;
+  static constexpr bool low = kLow, high = kHigh, keeps_float = kFloat, output = kOutput, moderate = kModerate;
+  static constexpr Inner inner = kInner;
   static constexpr Residual residual = kResidual;
 };
 
 struct Constants {
   Grid inner, output;
   __m512 residual_scale, residual_zero, low, high;
+  __m512 sum_level, sum_residual, sum_constant;  // of a byte sum
+  __m512i inner_first, inner_last;
 };
+
+[[gnu::always_inline]] OCTET_AVX512 inline __m512 byte_residual(__mmask16 lanes, const Int8Results& out,
+                                                                std::int64_t at) {
+  const __m128i q = _mm_maskz_loadu_epi8(lanes, static_cast<const std::uint8_t*>(out.residual) + at);
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(q));
+}
+
+// Up to the clamp; y is written if it is wanted.
+template <typename F>
+[[gnu::always_inline]] OCTET_AVX512 inline __m512 real_result(const Constants& k, const Channels& c,
+                                                              const std::int32_t* acc, __mmask16 lanes, std::int64_t at,
+                                                              const Int8Results& out) {
+  __m512 y = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(lanes, acc));
+  y = _mm512_mul_ps(_mm512_add_ps(y, c.bias), c.scale);
+  if constexpr (F::inner != Inner::kNone) {
+    __m512i level = _mm512_cvtps_epi32(quotient<F::moderate>(k.inner, y));
+    level = _mm512_min_epi32(_mm512_max_epi32(level, k.inner_first), k.inner_last);
+    y = _mm512_cvtepi32_ps(level);  // through integers: no -0
+    if constexpr (F::inner == Inner::kByteSum)
+      return _mm512_fmadd_ps(y, k.sum_level,
+                             _mm512_fmadd_ps(byte_residual(lanes, out, at), k.sum_residual, k.sum_constant));
+    y = _mm512_mul_ps(y, k.inner.scale);
+  }
+  if constexpr (F::residual == Residual::kFloat)
+    y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes, static_cast<const float*>(out.residual) + at));
+  if constexpr (F::residual == Residual::kQuantized)
+    y = _mm512_add_ps(y,
+                      _mm512_mul_ps(_mm512_sub_ps(byte_residual(lanes, out, at), k.residual_zero), k.residual_scale));
+  if constexpr (F::low) y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(y, k.low, _CMP_LT_OQ), k.low);
+  if constexpr (F::high) y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(y, k.high, _CMP_GT_OQ), k.high);
+  if constexpr (F::keeps_float) _mm512_mask_storeu_ps(out.y + at, lanes, y);
+  return y;
+}
+
+// q before it is held to a byte.
+template <typename F>
+[[gnu::always_inline]] OCTET_AVX512 inline __m512i integer_result(const Constants& k, const Channels& c,
+                                                                  const std::int32_t* acc, __mmask16 lanes,
+                                                                  std::int64_t at, const Int8Results& out) {
+  const __m512 y = real_result<F>(k, c, acc, lanes, at, out);
+  if constexpr (F::inner == Inner::kByteSum)
+    return _mm512_add_epi32(_mm512_cvtps_epi32(y), k.output.zero_point);
+  else if constexpr (F::output)
+    return quantized<F::moderate>(k.output, y);
+  else
+    return _mm512_setzero_si512();
+}
 
 template <typename F>
 [[gnu::always_inline]] OCTET_AVX512 inline void finish_vector(const Constants& k, const Channels& c,
                                                               const std::int32_t* acc, __mmask16 lanes, std::int64_t at,
                                                               const Int8Results& out) {
-  __m512 y = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(lanes, acc));
-  y = _mm512_mul_ps(_mm512_add_ps(y, c.bias), c.scale);
-  if constexpr (F::inner) {
-    __m512 level = _mm512_cvtepi32_ps(_mm512_cvtps_epi32(quotient(k.inner, y)));  // through integers: no -0
-    level = _mm512_min_ps(_mm512_max_ps(level, k.inner.first), k.inner.last);
-    y = _mm512_mul_ps(level, k.inner.scale);
-  }
-  if constexpr (F::residual == Residual::kFloat)
-    y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes, static_cast<const float*>(out.residual) + at));
-  if constexpr (F::residual == Residual::kQuantized) {
-    const __m128i q = _mm_maskz_loadu_epi8(lanes, static_cast<const std::uint8_t*>(out.residual) + at);
-    const __m512 r = _mm512_sub_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(q)), k.residual_zero);
-    y = _mm512_add_ps(y, _mm512_mul_ps(r, k.residual_scale));
-  }
-  if constexpr (F::low) y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(y, k.low, _CMP_LT_OQ), k.low);
-  if constexpr (F::high) y = _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(y, k.high, _CMP_GT_OQ), k.high);
-  if constexpr (F::keeps_float) _mm512_mask_storeu_ps(out.y + at, lanes, y);
-  if constexpr (F::output) _mm_mask_storeu_epi8(out.q + at, lanes, quantized(k.output, y));
+  const __m512i q = integer_result<F>(k, c, acc, lanes, at, out);
+  if constexpr (F::output) _mm_mask_storeu_epi8(out.q + at, lanes, to_bytes(q));
+}
+
+template <typename F>
+[[gnu::always_inline]] OCTET_AVX512 inline void finish_four(const Constants& k, const Channels (&c)[4],
+                                                            const std::int32_t* acc, std::int64_t at,
+                                                            const Int8Results& out) {
+  constexpr __mmask16 kAll = 0xFFFF;
+  const __m512i q[4] = {integer_result<F>(k, c[0], acc, kAll, at, out),
+                        integer_result<F>(k, c[1], acc + 16, kAll, at + 16, out),
+                        integer_result<F>(k, c[2], acc + 32, kAll, at + 32, out),
+                        integer_result<F>(k, c[3], acc + 48, kAll, at + 48, out)};
+  if constexpr (F::output) _mm512_storeu_si512(out.q + at, to_bytes(q));
 }
 
 template <typename F>
@@ -97,7 +161,12 @@ OCTET_AVX512 void finish(const Plan& p, const Int8Tile& tile, const Int8Results&
                     _mm512_set1_ps(p.residual_scale.scale),
                     _mm512_set1_ps(static_cast<float>(p.residual_scale.zero_point)),
                     _mm512_set1_ps(p.low),
-                    _mm512_set1_ps(p.high)};
+                    _mm512_set1_ps(p.high),
+                    _mm512_set1_ps(p.byte_sum.level),
+                    _mm512_set1_ps(p.byte_sum.residual),
+                    _mm512_set1_ps(p.byte_sum.constant),
+                    _mm512_set1_epi32(-p.inner.zero_point),
+                    _mm512_set1_epi32(255 - p.inner.zero_point)};
   const float *const bias = p.bias.data(), *const scale = p.scale.data();
   const std::int64_t periods = tile.rows / p.period_rows, out_period = p.period_rows * p.pitch;
   constexpr __mmask16 kAll = 0xFFFF;
@@ -108,8 +177,7 @@ OCTET_AVX512 void finish(const Plan& p, const Int8Tile& tile, const Int8Results&
         c[v] = {_mm512_loadu_ps(bias + lane + 16 * v), _mm512_loadu_ps(scale + lane + 16 * v)};
       const std::int32_t* acc = tile.acc + lane;
       std::int64_t at = tile.position + lane;
-      for (std::int64_t i = 0; i < periods; ++i, acc += p.period, at += out_period)
-        for (int v = 0; v < 4; ++v) finish_vector<F>(k, c[v], acc + 16 * v, kAll, at + 16 * v, out);
+      for (std::int64_t i = 0; i < periods; ++i, acc += p.period, at += out_period) finish_four<F>(k, c, acc, at, out);
     }
   } else {
     for (std::int64_t i = 0; i < periods; ++i)
@@ -127,27 +195,34 @@ OCTET_AVX512 void finish(const Plan& p, const Int8Tile& tile, const Int8Results&
 }
 
 // Turns what a plan says into a Form, one question after the other.
-template <bool kInner, Residual kResidual, bool kLow, bool kHigh>
+template <Inner kInner, Residual kResidual, bool kLow, bool kHigh, bool kModerate>
 void choose_results(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
-  if (p.keeps_float && p.has_output) return finish<Form<kInner, kResidual, kLow, kHigh, true, true>>(p, tile, out);
-  if (p.keeps_float) return finish<Form<kInner, kResidual, kLow, kHigh, true, false>>(p, tile, out);
-  return finish<Form<kInner, kResidual, kLow, kHigh, false, true>>(p, tile, out);
+  if (p.keeps_float && p.has_output)
+    return finish<Form<kInner, kResidual, kLow, kHigh, true, true, kModerate>>(p, tile, out);
+  if (p.keeps_float) return finish<Form<kInner, kResidual, kLow, kHigh, true, false, kModerate>>(p, tile, out);
+  return finish<Form<kInner, kResidual, kLow, kHigh, false, true, kModerate>>(p, tile, out);
 }
-template <bool kInner, Residual kResidual>
+template <Inner kInner, Residual kResidual, bool kModerate>
 void choose_clamp(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
-  if (p.clamps_high) return choose_results<kInner, kResidual, true, true>(p, tile, out);
-  if (p.clamps_low) return choose_results<kInner, kResidual, true, false>(p, tile, out);
-  return choose_results<kInner, kResidual, false, false>(p, tile, out);
+  if (p.clamps_high) return choose_results<kInner, kResidual, true, true, kModerate>(p, tile, out);
+  if (p.clamps_low) return choose_results<kInner, kResidual, true, false, kModerate>(p, tile, out);
+  return choose_results<kInner, kResidual, false, false, kModerate>(p, tile, out);
 }
-template <bool kInner>
+template <Inner kInner, Residual kResidual>
+void choose_range(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
+  if constexpr (kResidual != Residual::kFloat)
+    if (p.moderate) return choose_clamp<kInner, kResidual, true>(p, tile, out);
+  choose_clamp<kInner, kResidual, false>(p, tile, out);
+}
+template <Inner kInner>
 void choose_residual(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
-  if (p.residual == Residual::kFloat) return choose_clamp<kInner, Residual::kFloat>(p, tile, out);
-  if (p.residual == Residual::kQuantized) return choose_clamp<kInner, Residual::kQuantized>(p, tile, out);
-  return choose_clamp<kInner, Residual::kNone>(p, tile, out);
+  if (p.residual == Residual::kFloat) return choose_range<kInner, Residual::kFloat>(p, tile, out);
+  if (p.residual == Residual::kQuantized) return choose_range<kInner, Residual::kQuantized>(p, tile, out);
+  return choose_range<kInner, Residual::kNone>(p, tile, out);
 }
 
 OCTET_AVX512 void quantize_vector(const Int8Scale& s, const float* x, std::uint8_t* q) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), quantized(make_grid(s), _mm512_loadu_ps(x)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), to_bytes(quantized<false>(make_grid(s), _mm512_loadu_ps(x))));
 }
 
 // By the definition.
@@ -176,9 +251,59 @@ bool avx512_quantizes_exactly(const Int8Scale& s) {
   return true;
 }
 
+namespace {
+
+// One pair of bytes and what becomes of it.
+struct BytePair {
+  float level, residual;
+  std::int32_t result;  // q, a byte
+};
+
+std::int32_t sum_of_pair(const ByteSum& sum, std::int32_t zero_point, const BytePair& pair) {
+  const float y = std::fma(pair.level, sum.level, std::fma(pair.residual, sum.residual, sum.constant));
+  return std::clamp(static_cast<std::int32_t>(std::nearbyint(y)) + zero_point, 0, 255);
+}
+
+bool holds_for(const ByteSum& sum, std::int32_t zero_point, const std::vector<BytePair>& pairs) {
+  return std::ranges::all_of(pairs,
+                             [&](const BytePair& pair) { return sum_of_pair(sum, zero_point, pair) == pair.result; });
+}
+
+float moved(float value, int steps, float step) { return value + static_cast<float>(steps) * step; }
+
+}  // namespace
+
+std::optional<ByteSum> find_byte_sum(const ByteSumProblem& problem) {
+  const Int8Scale &inner = problem.inner, &residual = problem.residual, &output = problem.output;
+  std::vector<BytePair> all, close;  // close: next to a half, where rounding could go either way
+  for (std::int32_t q = 0; q < 256; ++q)
+    for (std::int32_t r = 0; r < 256; ++r) {
+      const auto level = static_cast<float>(q - inner.zero_point);
+      float y = level * inner.scale + static_cast<float>(r - residual.zero_point) * residual.scale;
+      y = y < problem.low ? problem.low : y;
+      const float t = y / output.scale;
+      all.push_back({level, static_cast<float>(r), quantize_one(output, y)});
+      if (std::fabs(t - std::floor(t) - 0.5F) < 1e-3F) close.push_back(all.back());
+    }
+  const float a = inner.scale / output.scale, b = residual.scale / output.scale;
+  const float c = -static_cast<float>(residual.zero_point) * b;
+  if (!(255.0F * (a + b) < 1e6F)) return {};
+  const float step_a = std::nextafter(a, INFINITY) - a, step_b = std::nextafter(b, INFINITY) - b;
+  constexpr float kStep = 2e-6F;
+  for (const int k : {0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6, 8, -8})
+    for (const int i : {0, 1, -1, 2, -2})
+      for (const int j : {0, 1, -1, 2, -2}) {
+        const ByteSum sum{moved(a, i, step_a), moved(b, j, step_b), moved(c, k, kStep)};
+        if (holds_for(sum, output.zero_point, close) && holds_for(sum, output.zero_point, all)) return sum;
+      }
+  return {};
+}
+
 void finish_avx512(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
-  if (p.has_inner) return choose_residual<true>(p, tile, out);
-  choose_residual<false>(p, tile, out);
+  if (p.has_byte_sum)
+    return finish<Form<Inner::kByteSum, Residual::kQuantized, false, false, false, true, true>>(p, tile, out);
+  if (p.has_inner) return choose_residual<Inner::kPlain>(p, tile, out);
+  choose_residual<Inner::kNone>(p, tile, out);
 }
 
 }  // namespace octet::kernels
@@ -188,6 +313,7 @@ void finish_avx512(const Plan& p, const Int8Tile& tile, const Int8Results& out) 
 namespace octet::kernels {
 
 bool avx512_quantizes_exactly(const Int8Scale&) { return false; }
+std::optional<ByteSum> find_byte_sum(const ByteSumProblem&) { return {}; }
 void finish_avx512(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8Results& out) {
   finish_plain(p, tile, out);
 }

@@ -15,4 +15,13 @@ void finish_avx512(const Int8Finisher::Plan& plan, const Int8Tile& tile, const I
 /// trying the floats around each of the ends between two integers.
 bool avx512_quantizes_exactly(const Int8Scale& s);
 
+/// quantize(relu?(level * inner.scale + dequantize(r))), a function of two bytes: relu where low is 0.
+struct ByteSumProblem {
+  Int8Scale inner, residual, output;
+  float low;
+};
+/// level * sum.level + (r * sum.residual + sum.constant), each parenthesis one fused step, rounded, gives the same byte
+/// for all pairs; or nothing, where no such numbers were found.
+std::optional<ByteSum> find_byte_sum(const ByteSumProblem& problem);
+
 }  // namespace octet::kernels

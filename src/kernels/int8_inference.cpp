@@ -378,7 +378,8 @@ Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights,
     Variant v{.part = part};
     v.weights = program->weights.data() + part.first_channel * l.products();
     choose_path(v, sums.zero_point, largest);
-    v.finisher.emplace(epilogue, ChannelRange{part.first_channel, part.shape.out_channels()}, l.out_channels());
+    v.finisher.emplace(epilogue, ChannelRange{part.first_channel, part.shape.out_channels()}, l.out_channels(),
+                       largest);
     program->variants.push_back(std::move(v));
   }
   program_ = std::move(program);
