@@ -16,6 +16,7 @@
 #include "octet/autograd/integers.h"
 #include "octet/autograd/tape.h"
 #include "octet/autograd/tensor.h"
+#include "octet/kernels/conv.h"
 #include "octet/kernels/epilogue.h"
 #include "octet/kernels/memory.h"
 
@@ -68,12 +69,25 @@ struct Pending {
   bool per_channel() const;
 };
 
+/// The gradient of a convolution's input, not computed yet: a quantizer in front of the first layer, whose input needs
+/// no gradient, wants only its product with something, for which there is a cheaper way than this gradient.
+struct ConvGradient {
+  kernels::ConvShape shape;
+  Tensor w, dy;
+
+  /// The sum over its product with m, as large as the input: <m, conv'(dy)> = <conv(m), dy>.
+  double product(const float* m) const;
+  /// The same for whole numbers from 0 to 255: in int8, if w has integers.
+  double product(const std::uint8_t* m) const;
+};
+
 /// Values, shared by a tensor and its detached handles.
 struct Storage {
   kernels::Buffer buffer;
   std::unique_ptr<const Pending> pending;                ///< if set, `buffer` is empty until the first reader
   std::unique_ptr<const ActivationIntegers> activation;  ///< if set, `buffer` may be empty until somebody wants floats
-  std::unique_ptr<const WeightIntegers> weight;          ///< beside the values
+  std::unique_ptr<const WeightIntegers> weight;          ///< likewise
+  std::unique_ptr<const ConvGradient> gradient;          ///< likewise
 };
 
 /// One entry of the tape.
@@ -107,6 +121,10 @@ struct TensorBody {
 /// A tensor whose values are `pending`. Terms that are pending themselves are computed now: recipes do not nest, so
 /// that neither the stack nor what they keep alive grows with their number.
 Tensor make_pending(const Shape& shape, Layout layout, Pending pending);
+/// What `pending` notes, a recipe for a tensor like `like`.
+void compute(const Pending& pending, const TensorBody& like, float* values);
+/// A tensor whose values are the gradient, once somebody wants them.
+Tensor make_conv_gradient(const Tensor& x, ConvGradient gradient);
 /// A tensor whose values are integers until somebody wants floats.
 Tensor make_quantized(const Shape& shape, Layout layout, ActivationIntegers integers);
 /// The result of an int8 layer: what batch_norm() reads as it is, and every other reader as floats.

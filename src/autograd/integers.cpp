@@ -20,8 +20,20 @@ const WeightIntegers* weight_integers(const Tensor& t) {
   return t.defined() ? t.body()->storage->weight.get() : nullptr;
 }
 
-void set_weight_integers(Tensor& t, WeightIntegers integers) {
-  t.body()->storage->weight = std::make_unique<const WeightIntegers>(std::move(integers));
+Tensor make_integer_weight(const Shape& shape, WeightIntegers integers) {
+  auto body = std::make_shared<detail::TensorBody>();
+  body->shape = shape;
+  body->storage = std::make_shared<detail::Storage>();
+  body->storage->weight = std::make_unique<const WeightIntegers>(std::move(integers));
+  return Tensor(std::move(body));
+}
+
+Tensor computed_apart(const Tensor& x) {
+  const detail::Pending* const pending = detail::pending_of(x);
+  if (!pending) return x;
+  Tensor values = Tensor::empty(x.shape(), x.layout());
+  detail::compute(*pending, *x.body(), values.mutable_values().data());
+  return values;
 }
 
 void set_quantized_forward(QuantizedForward how) { forward_arithmetic = how; }

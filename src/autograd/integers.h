@@ -24,18 +24,23 @@ struct ActivationIntegers {
 
 /// value = q * scale of its output channel.
 struct WeightIntegers {
-  std::vector<std::int8_t> q;
+  kernels::Buffer q;  ///< int8, row-major
+  kernels::ChannelView view;
   std::vector<float> scales;  ///< one per output channel
   /// If not empty, the layer adds these to its sums, and its bias only stands for them:
   /// y = (float(sum) + float(bias)) * (scale of x * scale).
   std::vector<std::int32_t> bias{};
+
+  const std::int8_t* data() const { return static_cast<const std::int8_t*>(q.data()); }
 };
 
 /// Null where a tensor has none.
 const ActivationIntegers* activation_integers(const Tensor& t);
 const WeightIntegers* weight_integers(const Tensor& t);
-/// Puts them beside the values of `t`, which are their product with the scales. Writing to t drops them.
-void set_weight_integers(Tensor& t, WeightIntegers integers);
+/// A weight given by its integers. Floats are made when somebody reads them; writing to them drops the integers.
+Tensor make_integer_weight(const Shape& shape, WeightIntegers integers);
+/// x's values, without keeping them if x has not been computed yet: for who looks at x and is not its reader.
+Tensor computed_apart(const Tensor& x);
 
 /// kInt8: what is quantized to 8 bits keeps its integers, and layers run on them. kFloat: fake quantization, the slow
 /// path that defines what the other one must give; for tests.

@@ -10,6 +10,7 @@
 #include "octet/kernels/conv.h"
 #include "octet/kernels/gemm.h"
 #include "octet/kernels/int8_conv.h"
+#include "octet/kernels/reduce.h"
 
 namespace octet {
 namespace {
@@ -127,8 +128,7 @@ Tensor int8_result(const Tensor& x, const Tensor& w, const Tensor& bias, const S
   const ActivationIntegers& input = *activation_integers(x);
   const WeightIntegers& weight = *weight_integers(w);
   detail::IntegerSums result{Tensor::empty(shape, layout), kernels::Buffer::floats(3 * channels), channels};
-  kernel(kernels::Int8Input{input.data(), input.scale.zero_point}, weight.q.data(),
-         result.sums.mutable_values().data());
+  kernel(kernels::Int8Input{input.data(), input.scale.zero_point}, weight.data(), result.sums.mutable_values().data());
   float* const start = result.values.floats();
   float* const factor = start + channels;
   std::fill_n(start, channels, 0.0F);
@@ -147,6 +147,16 @@ void weight_gradient(const ConvShape& s, const Tensor& x, const Tensor& dy, floa
   if (const ActivationIntegers* const integers = activation_integers(x))
     return kernels::conv_backward_weights(s, {integers->data(), integers->scale}, dy.values().data(), dw);
   kernels::conv_backward_weights(s, x.values().data(), dy.values().data(), dw);
+}
+
+// A kernel for this gradient computes at least sixteen channels, so with few of them perhaps somebody knows better.
+constexpr std::int64_t kFewChannels = 4;
+
+Tensor input_gradient(const ConvShape& s, const Tensor& x, const Tensor& w, const Tensor& dy) {
+  if (s.ci / s.groups <= kFewChannels && activation_integers(x)) return detail::make_conv_gradient(x, {s, w, dy});
+  Tensor dx = empty_like(x);
+  kernels::conv_backward_data(s, w.values().data(), dy.values().data(), dx.mutable_values().data());
+  return dx;
 }
 
 Tensor conv2d_result(const ConvShape& s, const Tensor& x, const Tensor& w, const Tensor& bias) {
@@ -193,6 +203,41 @@ Tensor linear_result(const kernels::LinearShape& s, const Shape& shape, const Te
 
 }  // namespace
 
+namespace detail {
+
+double ConvGradient::product(const float* m) const {
+  const kernels::Buffer y = kernels::Buffer::floats(dy.size());
+  kernels::conv_forward(shape, m, w.values().data(), nullptr, y.floats());
+  return kernels::dot(dy.size(), y.floats(), dy.values().data());
+}
+
+double ConvGradient::product(const std::uint8_t* m) const {
+  const std::int64_t inputs = shape.n * shape.ci * shape.h * shape.w, channels = shape.co;
+  const WeightIntegers* const integers = weight_integers(w);
+  if (!integers) {
+    const kernels::Buffer floats = kernels::Buffer::floats(inputs);
+    std::copy_n(m, inputs, floats.floats());
+    return product(floats.floats());
+  }
+  const kernels::Buffer y = kernels::Buffer::floats(dy.size());
+  const std::vector<float> zeros(static_cast<std::size_t>(channels), 0.0F);
+  kernels::int8_conv(shape, {m, 0}, integers->data(), y.floats());
+  kernels::epilogue_forward({dy.size() / channels, channels},
+                            {{y.floats(), zeros.data(), integers->scales.data(), zeros.data()}, {}}, false, y.floats());
+  return kernels::dot(dy.size(), y.floats(), dy.values().data());
+}
+
+Tensor make_conv_gradient(const Tensor& x, ConvGradient gradient) {
+  auto body = std::make_shared<TensorBody>();
+  body->shape = x.shape();
+  body->layout = x.layout();
+  body->storage = std::make_shared<Storage>();
+  body->storage->gradient = std::make_unique<const ConvGradient>(std::move(gradient));
+  return Tensor(std::move(body));
+}
+
+}  // namespace detail
+
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
   const ConvShape s = conv2d_shape(x, w, params);
   check_bias("conv2d", bias, s.co);
@@ -210,10 +255,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
       grads[1] = empty_like(w);
       weight_gradient(s, x, dy, grads[1].mutable_values().data());
     }
-    if (needs[0]) {
-      grads[0] = empty_like(x);
-      kernels::conv_backward_data(s, w.values().data(), dy.values().data(), grads[0].mutable_values().data());
-    }
+    if (needs[0]) grads[0] = input_gradient(s, x, w, dy);
     if (needs[2]) grads[2] = bias_gradient(dy, s.co);
     return grads;
   });

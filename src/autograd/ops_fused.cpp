@@ -306,6 +306,28 @@ Tensor quantize_pending(const char* layer, const Tensor& x, const Tensor& clip_m
                 std::move(backward));
 }
 
+// The sums of clipped_backward() from a gradient that is not there.
+kernels::ClipGradients clip_gradients(const Tensor& x, const kernels::ClippedGrid& grid,
+                                      const detail::ConvGradient& gradient, bool of_min) {
+  const Buffer factors = Buffer::floats(x.size()), beyond(x.size());
+  auto* const off_grid = static_cast<std::uint8_t*>(beyond.data());
+  const std::int64_t count = kernels::clip_factors(x.size(), grid, x.values().data(), factors.floats(), off_grid);
+  const double of_max = gradient.product(factors.floats());
+  return {of_max, of_min ? (count > 0 ? gradient.product(off_grid) : 0.0) - of_max : 0.0};
+}
+
+// The same sums, and dx unless null. In one pass of float lanes; clipped_backward(), in double, is the oracle.
+kernels::ClipGradients clip_gradients(const Tensor& x, const kernels::ClippedGrid& grid, const Tensor& dy, float* dx) {
+  if (quantized_forward() == QuantizedForward::kFloat)
+    return kernels::clipped_backward(x.size(), grid, x.values().data(), dy.values().data(), dx);
+  kernels::EpilogueGradient g;
+  read_upstream(dy, g);
+  g.terms[0].x = x.values().data();
+  g.quantizer = &grid;
+  float sum;
+  return kernels::epilogue_backward_sums({x.size(), 1}, g, dx, &sum, {nullptr, nullptr});
+}
+
 }  // namespace
 
 Tensor quantize_activation(const char* layer, const Tensor& x, const Tensor& clip_max, const Tensor& clip_min,
@@ -329,17 +351,18 @@ Tensor quantize_activation(const char* layer, const Tensor& x, const Tensor& cli
                       {"scale", static_cast<double>(grid.grid.scale)},
                       {"offset", static_cast<std::int64_t>(grid.grid.offset)}};
   };
-  return record("ulq_activation", y, {x, clip_max, clip_min}, describe,
-                [x, grid](const Tensor& dy, const NeedsGrad& needs) {
-                  std::vector<Tensor> grads(3);
-                  if (needs[0]) grads[0] = Tensor::empty(x.shape(), x.layout());
-                  const kernels::ClipGradients sums =
-                      kernels::clipped_backward(x.size(), grid, x.values().data(), dy.values().data(),
-                                                needs[0] ? grads[0].mutable_values().data() : nullptr);
-                  if (needs[1]) grads[1] = Tensor::scalar(static_cast<float>(sums.clip_max));
-                  if (needs[2]) grads[2] = Tensor::scalar(static_cast<float>(sums.clip_min));
-                  return grads;
-                });
+  return record(
+      "ulq_activation", y, {x, clip_max, clip_min}, describe, [x, grid](const Tensor& dy, const NeedsGrad& needs) {
+        std::vector<Tensor> grads(3);
+        const detail::ConvGradient* const lazy = dy.body()->storage->gradient.get();
+        if (needs[0]) grads[0] = Tensor::empty(x.shape(), x.layout());
+        const kernels::ClipGradients sums =
+            !needs[0] && lazy ? clip_gradients(x, grid, *lazy, needs[2])
+                              : clip_gradients(x, grid, dy, needs[0] ? grads[0].mutable_values().data() : nullptr);
+        if (needs[1]) grads[1] = Tensor::scalar(static_cast<float>(sums.clip_max));
+        if (needs[2]) grads[2] = Tensor::scalar(static_cast<float>(sums.clip_min));
+        return grads;
+      });
 }
 
 namespace detail {

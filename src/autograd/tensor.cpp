@@ -19,20 +19,29 @@ kernels::Rows TensorBody::rows() const {
   return {channels == 0 ? 0 : size() / channels, channels};
 }
 
+void compute(const Pending& pending, const TensorBody& like, float* values) {
+  const kernels::EpilogueTerm terms[2] = {
+      pending.terms[0].values(), pending.terms.size() > 1 ? pending.terms[1].values() : kernels::EpilogueTerm{}};
+  // Without values per channel all are alike, and a long last dimension is no reason to walk in steps of it.
+  kernels::epilogue_forward(pending.per_channel() ? like.rows() : kernels::Rows{like.size(), 1}, terms, pending.relu,
+                            values);
+}
+
 float* TensorBody::values() const {
-  if (storage->pending) {
-    const std::unique_ptr<const Pending> pending = std::move(storage->pending);
-    storage->buffer = kernels::Buffer::floats(size());
-    const kernels::EpilogueTerm terms[2] = {
-        pending->terms[0].values(), pending->terms.size() > 1 ? pending->terms[1].values() : kernels::EpilogueTerm{}};
-    // Without a norm all values are alike, and a long last dimension is no reason to walk in steps of it.
-    const kernels::Rows shape_of_loop = pending->per_channel() ? rows() : kernels::Rows{size(), 1};
-    kernels::epilogue_forward(shape_of_loop, terms, pending->relu, storage->buffer.floats());
-  } else if (const ActivationIntegers* integers = storage->activation.get(); integers && !storage->buffer.data()) {
-    storage->buffer = kernels::Buffer::floats(size());
-    kernels::dequantize(size(), integers->scale, integers->data(), storage->buffer.floats());
-  }
-  return storage->buffer.floats();
+  Storage& s = *storage;
+  if (s.buffer.data() || (!s.pending && !s.activation && !s.weight && !s.gradient)) return s.buffer.floats();
+  const std::unique_ptr<const Pending> pending = std::move(s.pending);
+  s.buffer = kernels::Buffer::floats(size());
+  if (pending)
+    compute(*pending, *this, s.buffer.floats());
+  else if (s.activation)
+    kernels::dequantize(size(), s.activation->scale, s.activation->data(), s.buffer.floats());
+  else if (s.weight)
+    kernels::dequantize_channels(s.weight->view, s.weight->scales.data(), s.weight->data(), s.buffer.floats());
+  else
+    kernels::conv_backward_data(s.gradient->shape, s.gradient->w.values().data(), s.gradient->dy.values().data(),
+                                s.buffer.floats());
+  return s.buffer.floats();
 }
 
 kernels::EpilogueTerm Pending::Term::values() const {
@@ -190,6 +199,7 @@ std::span<float> Tensor::mutable_values() {
   float* data = body_of(*this).values();
   body_->storage->activation = nullptr;  // they would no longer be those of the values
   body_->storage->weight = nullptr;
+  body_->storage->gradient = nullptr;
   return {data, static_cast<std::size_t>(size())};
 }
 

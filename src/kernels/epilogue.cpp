@@ -149,28 +149,26 @@ struct ClipTotals {
   double within = 0, above = 0, below = 0;
 };
 
-// d: upstream's gradient, masked by ReLU and quantizer.
+// d: upstream's gradient, masked by ReLU and quantizer. Each comparison serves one selection, for the sake of GCC 12.
 template <bool kSums>
 [[gnu::always_inline]] inline void mask_quantized(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d,
                                                   ClipLanes& sums) {
+  const Lanes top = Lanes{} + u.clip.top, bottom = Lanes{} + u.clip.bottom;
   Lanes value;
   evaluate(u.term, u.second, i, lane, value);
   if (u.clip.relu) d = value > 0 ? d : Lanes{};
+  Lanes held = value > bottom ? value : bottom;
+  held = held < top ? held : top;
+  const Lanes within = held == value ? d : Lanes{};
   if constexpr (kSums) {
-    sums.above += value > u.clip.top ? d : Lanes{};
-    sums.below += value < u.clip.bottom ? d : Lanes{};
-    Lanes t = value > u.clip.top ? Lanes{} : value;
-    t = value < u.clip.bottom ? Lanes{} : t;
-    t /= u.clip.scale;
+    sums.above += value > top ? d : Lanes{};
+    sums.below += value < bottom ? d : Lanes{};
+    const Lanes t = held / u.clip.scale;
     Lanes rounded;
     round(t, rounded);
-    d = value > u.clip.top ? Lanes{} : d;
-    d = value < u.clip.bottom ? Lanes{} : d;
-    sums.within += (rounded - t) * d;
-  } else {
-    d = value > u.clip.top ? Lanes{} : d;
-    d = value < u.clip.bottom ? Lanes{} : d;
+    sums.within += (rounded - t) * within;
   }
+  d = within;
 }
 
 template <bool kTwo, Mask kMask, bool kNormalised>
@@ -246,11 +244,12 @@ template <bool kTwo, Mask kMask, bool kNormalised>
     for_runs(
         group, size, period, [&](std::int64_t begin, std::int64_t end) __attribute__((always_inline)) {
           Lanes s[4] = {}, s0[4] = {}, s1[4] = {};
+          ClipLanes clip;
           for (std::int64_t i = begin; i < end; i += period)
             for (int v = 0; v < 4; ++v) {
               const std::int64_t at = i + v * kLanes, lane = group + v * kLanes;
               Lanes d, x, mean;
-              masked<kTwo, kMask, kNormalised>(u, at, lane, d);
+              masked_with_sums<kTwo, kMask, kNormalised>(u, at, lane, d, clip);
               if (out.d) store(out.d + at, d);
               s[v] += d;
               if (out.x[0]) {
@@ -268,6 +267,11 @@ template <bool kTwo, Mask kMask, bool kNormalised>
             sums[v] += s[v];
             sums0[v] += s0[v];
             sums1[v] += s1[v];
+          }
+          if constexpr (kMask == Mask::kQuantized) {
+            add_lanes(clip.within, out.clip->within);
+            add_lanes(clip.above, out.clip->above);
+            add_lanes(clip.below, out.clip->below);
           }
         });
     for (int v = 0; v < 4; ++v) {

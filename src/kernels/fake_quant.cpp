@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "octet/kernels/parallel.h"
@@ -40,10 +41,37 @@ OCTET_CLONES std::uint32_t fake_quantize_chunk(std::int64_t n, const Grid g, con
   return g.offset == 0.0F ? fake_quantize_loop<false>(n, g, x, y) : fake_quantize_loop<true>(n, g, x, y);
 }
 
-// The integers behind values on a grid: the product q * scale lies within half a step of itself.
-OCTET_CLONES void integers_chunk(std::int64_t n, float scale, const float* y, std::int8_t* q) {
-  for (std::int64_t i = 0; i < n; ++i)
-    q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(std::rint(y[i] / scale)));
+OCTET_CLONES std::uint32_t quantize_chunk(std::int64_t n, float scale, float low, float high, const float* __restrict x,
+                                          std::int8_t* __restrict q) {
+  std::uint32_t bad = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    float rounded = std::rint(x[i] / scale);
+    rounded = rounded < low ? low : rounded;
+    rounded = rounded > high ? high : rounded;
+    q[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(rounded));
+    bad |= not_finite(x[i]);
+  }
+  return bad;
+}
+
+OCTET_CLONES void dequantize_chunk(std::int64_t n, float scale, const std::int8_t* __restrict q, float* __restrict y) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<float>(q[i]) * scale;
+}
+
+OCTET_CLONES std::int64_t clip_factors_chunk(std::int64_t n, const ClippedGrid& q, const float* __restrict x,
+                                             float* __restrict max, std::uint8_t* __restrict beyond) {
+  const Grid g = q.grid;
+  const float top = g.scale * (g.high - g.offset), bottom = g.scale * (g.low - g.offset), steps = g.high - g.low;
+  std::int32_t count = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const bool above = x[i] > top, below = x[i] < bottom;
+    const float held = below ? q.clip_min : above ? q.clip_max : x[i];
+    const float t = held / g.scale;
+    max[i] = (std::rint(t) - t) / steps + (above ? 1.0F : 0.0F);
+    beyond[i] = above || below ? 1 : 0;
+    count += above || below ? 1 : 0;
+  }
+  return count;
 }
 
 // Sixteen sums, to which element i adds at i % kLanes.
@@ -181,6 +209,18 @@ ClipGradients clipped_backward(std::int64_t n, const ClippedGrid& quantizer, con
   return total;
 }
 
+std::int64_t clip_factors(std::int64_t n, const ClippedGrid& quantizer, const float* x, float* max,
+                          std::uint8_t* beyond) {
+  const Chunks chunks{n, kStreamChunk};
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(chunks.count()));
+  parallel_tasks(chunks.count(), [&](std::int64_t i) {
+    const std::int64_t begin = chunks.begin(i);
+    counts[static_cast<std::size_t>(i)] =
+        clip_factors_chunk(chunks.end(i) - begin, quantizer, x + begin, max + begin, beyond + begin);
+  });
+  return std::reduce(counts.begin(), counts.end());
+}
+
 Extremes extremes(std::int64_t n, const float* x) {
   const Chunks chunks{n, kStreamChunk};
   std::vector<Extremes> parts(static_cast<std::size_t>(chunks.count()));
@@ -226,16 +266,32 @@ bool channel_extremes(const ChannelView& view, const float* w, float* max, float
 }
 
 bool fake_quantize_channels(const ChannelView& view, const float* scales, float low, float high, const float* w,
-                            float* y, std::int8_t* q) {
+                            float* y) {
   std::vector<std::uint32_t> bad(static_cast<std::size_t>(view.outputs()));
   for_each_channel(view, [&](std::int64_t c) {
     const Grid grid{scales[c], 0.0F, low, high};
     view.for_each_run(c, [&](std::int64_t at) {
       bad[static_cast<std::size_t>(c)] |= fake_quantize_chunk(view.run, grid, w + at, y + at);
-      if (q) integers_chunk(view.run, scales[c], y + at, q + at);
     });
   });
   return !any(bad);
+}
+
+bool quantize_channels(const ChannelView& view, const float* scales, float low, float high, const float* w,
+                       std::int8_t* q) {
+  std::vector<std::uint32_t> bad(static_cast<std::size_t>(view.outputs()));
+  for_each_channel(view, [&](std::int64_t c) {
+    view.for_each_run(c, [&](std::int64_t at) {
+      bad[static_cast<std::size_t>(c)] |= quantize_chunk(view.run, scales[c], low, high, w + at, q + at);
+    });
+  });
+  return !any(bad);
+}
+
+void dequantize_channels(const ChannelView& view, const float* scales, const std::int8_t* q, float* y) {
+  for_each_channel(view, [&](std::int64_t c) {
+    view.for_each_run(c, [&](std::int64_t at) { dequantize_chunk(view.run, scales[c], q + at, y + at); });
+  });
 }
 
 void channel_scale_sums(const ChannelView& view, const float* scales, float low, float high, const float* w,

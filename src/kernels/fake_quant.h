@@ -33,6 +33,11 @@ struct ClipGradients {
 ClipGradients clipped_backward(std::int64_t n, const ClippedGrid& quantizer, const float* x, const float* dy,
                                float* dx);
 
+/// What multiplies dy in those sums. max[i] = e + above, the factor of clip_max; that of clip_min is beyond[i] -
+/// max[i], where beyond is 1 off the grid and 0 on it. Returns how many are beyond.
+std::int64_t clip_factors(std::int64_t n, const ClippedGrid& quantizer, const float* x, float* max,
+                          std::uint8_t* beyond);
+
 struct Extremes {
   float max, min;
   bool finite;  ///< all values are; else max and min are of no use
@@ -63,10 +68,14 @@ struct ChannelView {
 /// max[c] and min[c] over each output channel. False if some value is not finite.
 bool channel_extremes(const ChannelView& view, const float* w, float* max, float* min);
 
-/// As fake_quantize() with offset 0 and a scale per output channel. Writes the integers, too, unless q is null; they
-/// must fit 8 bits.
+/// As fake_quantize() with offset 0 and a scale per output channel.
 bool fake_quantize_channels(const ChannelView& view, const float* scales, float low, float high, const float* w,
-                            float* y, std::int8_t* q);
+                            float* y);
+/// The integers alone, of at most 8 bits: q = clamp(rint(w / scale), low, high). False as above.
+bool quantize_channels(const ChannelView& view, const float* scales, float low, float high, const float* w,
+                       std::int8_t* q);
+/// y = q * scale.
+void dequantize_channels(const ChannelView& view, const float* scales, const std::int8_t* q, float* y);
 
 /// sums[c] = sum of d * dy over output channel c, where d = high or low beyond that end of the grid, else
 /// rint(w / scale) - w / scale.

@@ -71,9 +71,10 @@ Tensor ActivationQuantizer::quantize(const Tensor& x, StateUse use, Readers read
 
 void ActivationQuantizer::observe(const Tensor& x) {
   require(x.size() > 0, layer_, ": the input is empty (x ", x.shape(), ")");
-  const kernels::Extremes extremes = kernels::extremes(x.size(), x.values().data());
+  const Tensor seen = computed_apart(x);
+  const kernels::Extremes extremes = kernels::extremes(seen.size(), seen.values().data());
   require(extremes.finite, layer_, ": the input has values that are not finite (x ", x.shape(), ")");
-  ifmr_.add(x.values());
+  ifmr_.add(seen.values());
   ++batches_observed_;
   if (batches_observed_ < config_.batch_num) return store({extremes.max, extremes.min}, {1.0F, 0});
 

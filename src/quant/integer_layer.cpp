@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "octet/base/error.h"
+#include "octet/quant/scale_offset.h"
 
 namespace octet {
 namespace {
@@ -22,12 +23,12 @@ std::int32_t integer_bias(const char* layer, std::size_t channel, float bias, fl
 }  // namespace
 
 IntegerLayer integer_layer(const char* layer, const kernels::ChannelView& view, std::span<const float> weight,
-                           std::span<const float> weight_scales, std::span<const float> bias, const FoldedNorm* norm,
-                           float input_scale) {
+                           std::span<const float> weight_scales, int bits, std::span<const float> bias,
+                           const FoldedNorm* norm, float input_scale) {
   const auto outputs = static_cast<std::size_t>(view.outputs());
+  const IntegerRange range{bits};
   IntegerLayer made;
   made.weight.resize(weight.size());
-  made.grid_weight.resize(weight.size());
   made.float_weight.assign(weight.begin(), weight.end());
   for (std::size_t c = 0; c < outputs; ++c) {
     const float factor = norm ? norm->factor[c] : 1.0F;
@@ -43,8 +44,8 @@ IntegerLayer integer_layer(const char* layer, const kernels::ChannelView& view, 
       for (std::int64_t i = at; i < at + view.run; ++i)
         made.float_weight[static_cast<std::size_t>(i)] *= norm->factor[c];
     });
-  require(kernels::fake_quantize_channels(view, made.scales.data(), -128.0F, 127.0F, made.float_weight.data(),
-                                          made.grid_weight.data(), made.weight.data()),
+  require(kernels::quantize_channels(view, made.scales.data(), range.low(), range.high(), made.float_weight.data(),
+                                     made.weight.data()),
           layer, ": the weight has values that are not finite");
   return made;
 }

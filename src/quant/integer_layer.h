@@ -15,21 +15,20 @@ struct FoldedNorm {
   std::vector<float> factor, mean, beta;  ///< one per output channel
 };
 
-/// weight = clamp(rint(w * factor / scale), -128, 127), scale = |weight scale| * |factor| (1 where its product with the
-/// input's scale is no normal float: gamma 0); bias = rint(b / (scale of the input * scale)) for b = (bias - mean) *
-/// factor + beta.
+/// weight = clamp(rint(w * factor / scale), low, high) of `bits` bits, scale = |weight scale| * |factor| (1 where its
+/// product with the input's scale is no normal float: gamma 0); bias = rint(b / (scale of the input * scale)) for b =
+/// (bias - mean) * factor + beta.
 struct IntegerLayer {
   std::vector<std::int8_t> weight;              ///< row-major, as the float weight
   std::vector<float> scales;                    ///< one per output channel
   std::vector<std::int32_t> bias;               ///< one per output channel
   std::vector<float> float_weight, float_bias;  ///< what was rounded: w * factor and b
-  std::vector<float> grid_weight;               ///< weight * scale
 };
 
-/// `weight_scales`: one or one per output channel; `bias` may be empty. Throws Error, in the name of `layer`, if an
-/// integer of the bias leaves 32 bits or something is not finite.
+/// `weight_scales`: one or one per output channel; `bits`: 4 or 8; `bias` may be empty. Throws Error, in the name of
+/// `layer`, if an integer of the bias leaves 32 bits or something is not finite.
 IntegerLayer integer_layer(const char* layer, const kernels::ChannelView& view, std::span<const float> weight,
-                           std::span<const float> weight_scales, std::span<const float> bias, const FoldedNorm* norm,
-                           float input_scale);
+                           std::span<const float> weight_scales, int bits, std::span<const float> bias,
+                           const FoldedNorm* norm, float input_scale);
 
 }  // namespace octet

@@ -3,6 +3,7 @@
 // apply(x, weight).
 #include "octet/quant/qat_layers.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <type_traits>
@@ -127,7 +128,7 @@ IntegerLayer QatModule::integers() const {
                                  bits_of(config_.retrain_weight_config.dst_type));
   const BatchNorm2d* const bn = batch_norm();
   const FoldedNorm norm = bn ? fold(*bn) : FoldedNorm();
-  return integer_layer(name_, view_, weight().values(), scales,
+  return integer_layer(name_, view_, weight().values(), scales, bits_of(config_.retrain_weight_config.dst_type),
                        bias().defined() ? bias().values() : std::span<const float>(), bn ? &norm : nullptr,
                        input_grid().grid.scale);
 }
@@ -220,12 +221,14 @@ Tensor Qat<Layer>::deployed_forward(const Tensor& x) {
   const Tensor quantized_x = acts()(x, StateUse::kKeep, this);
   IntegerLayer integers = this->integers();
   const float input_scale = input_grid().grid.scale;
-  Tensor weight = Tensor::from_values(layer_.weight().shape(), integers.grid_weight);
   Tensor bias = Tensor::empty({std::ssize(integers.bias)});
   for (std::size_t c = 0; c < integers.bias.size(); ++c)
     bias.mutable_values()[c] = static_cast<float>(integers.bias[c]) * (input_scale * integers.scales[c]);
-  if (octet::quantized_forward() == QuantizedForward::kInt8)
-    set_weight_integers(weight, {std::move(integers.weight), std::move(integers.scales), std::move(integers.bias)});
+  kernels::Buffer q(std::ssize(integers.weight));
+  std::ranges::copy(integers.weight, static_cast<std::int8_t*>(q.data()));
+  Tensor weight = make_integer_weight(layer_.weight().shape(),
+                                      {std::move(q), view_, std::move(integers.scales), std::move(integers.bias)});
+  if (octet::quantized_forward() == QuantizedForward::kFloat) weight = weight.clone();  // without the integers
   return layer_.apply(quantized_x, weight, bias);
 }
 

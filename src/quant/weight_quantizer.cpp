@@ -79,14 +79,20 @@ Tensor fake_quantize_weight(const char* layer, const Tensor& weight, const Tenso
   const IntegerRange range{bits};
   const std::vector<float> used = effective_scales(scales.values(), form);
   require(std::ranges::all_of(used, [](float s) { return std::isfinite(s); }), layer, ": wts_scales must be finite");
-  Tensor y = Tensor::empty(weight.shape(), weight.layout());
-  const bool integers = bits <= 8 && quantized_forward() == QuantizedForward::kInt8;
-  WeightIntegers on_grid{std::vector<std::int8_t>(integers ? static_cast<std::size_t>(weight.size()) : 0),
-                         for_each_output(used, view)};
-  if (!kernels::fake_quantize_channels(view, on_grid.scales.data(), range.low(), range.high(), weight.values().data(),
-                                       y.mutable_values().data(), integers ? on_grid.q.data() : nullptr))
-    fail_not_finite(layer, weight);
-  if (integers) set_weight_integers(y, std::move(on_grid));
+  const std::vector<float> scale_of_output = for_each_output(used, view);
+  Tensor y;
+  bool finite;
+  if (bits <= 8 && quantized_forward() == QuantizedForward::kInt8) {
+    WeightIntegers integers{kernels::Buffer(weight.size()), view, scale_of_output};
+    finite = kernels::quantize_channels(view, scale_of_output.data(), range.low(), range.high(), weight.values().data(),
+                                        static_cast<std::int8_t*>(integers.q.data()));
+    y = make_integer_weight(weight.shape(), std::move(integers));
+  } else {
+    y = Tensor::empty(weight.shape(), weight.layout());
+    finite = kernels::fake_quantize_channels(view, scale_of_output.data(), range.low(), range.high(),
+                                             weight.values().data(), y.mutable_values().data());
+  }
+  if (!finite) fail_not_finite(layer, weight);
 
   const DescribeOp describe = [bits, used] {
     return Attributes{{"bits", std::int64_t{bits}}, {"channel_wise", used.size() > 1}};

@@ -169,7 +169,7 @@ TEST(FakeQuant, ChannelsOfATransposedWeightAreWhereItsGroupsPutThem) {
   EXPECT_EQ(min, expected_min);
 
   for (std::size_t c = 0; c < 9; ++c) scales[c] = 0.005F + 0.001F * static_cast<float>(c);
-  EXPECT_TRUE(fake_quantize_channels(kTransposed, scales.data(), -128.0F, 127.0F, w.data(), y.data(), nullptr));
+  EXPECT_TRUE(fake_quantize_channels(kTransposed, scales.data(), -128.0F, 127.0F, w.data(), y.data()));
   std::vector<double> sums(9), expected(9), absolute(9);
   channel_scale_sums(kTransposed, scales.data(), -128.0F, 127.0F, w.data(), dy.data(), sums.data());
   for (std::size_t i = 0; i < w.size(); ++i) {
@@ -186,7 +186,7 @@ TEST(FakeQuant, ReportsWeightsThatAreNotFinite) {
   std::vector<float> w(108, 1.0F), scales(9, 0.1F), max(9), min(9), y(108);
   w[77] = kNaN;
   EXPECT_FALSE(channel_extremes(kTransposed, w.data(), max.data(), min.data()));
-  EXPECT_FALSE(fake_quantize_channels(kTransposed, scales.data(), -128.0F, 127.0F, w.data(), y.data(), nullptr));
+  EXPECT_FALSE(fake_quantize_channels(kTransposed, scales.data(), -128.0F, 127.0F, w.data(), y.data()));
 }
 
 TEST(FakeQuant, SameBitsOnAnyNumberOfThreads) {

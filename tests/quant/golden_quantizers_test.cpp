@@ -226,7 +226,16 @@ ChannelView view_of(const json& c) {
                            c.at("groups").get<std::int64_t>());
 }
 
+// Integers stand for the same weights as fake quantization, but for -0.
+void expect_same_weights_from_integers(WeightQuantizer& quantizer, const Tensor& w, bool first, ScaleForm form,
+                                       const Tensor& y) {
+  const test::ForwardIn int8(QuantizedForward::kInt8);
+  const std::vector<float> numbers = quantizer(w, first, form, StateUse::kKeep).to_vector(), expected = y.to_vector();
+  for (std::size_t i = 0; i < numbers.size(); ++i) EXPECT_EQ(numbers[i], expected[i]) << "element " << i;
+}
+
 void check_arq(const json& c) {
+  const test::ForwardIn fake_quantization(QuantizedForward::kFloat);
   const ChannelView view = view_of(c);
   const int bits = c.at("num_bits").get<int>();
   Tensor w = test::golden_row_major(c.at("weight"));
@@ -242,6 +251,7 @@ void check_arq(const json& c) {
   const Tensor y = quantizer(w, true, ScaleForm::kScale, StateUse::kUpdate);
   EXPECT_TRUE(equal_bits(quantizer.stored_scales().to_vector(), golden_floats(expected.at("wts_scales"))));
   EXPECT_TRUE(equal_bits(y.to_vector(), golden_floats(expected.at("output"))));
+  expect_same_weights_from_integers(quantizer, w, true, ScaleForm::kScale, y);
 
   // An integer times its scale tells the integer, because rint undoes the rounding of the product.
   std::vector<float> integers = y.to_vector();
@@ -280,6 +290,7 @@ std::vector<double> scale_gradient_terms(const json& c, const ChannelView& view,
 }
 
 void check_ulq_weight(const json& c) {
+  const test::ForwardIn fake_quantization(QuantizedForward::kFloat);
   const ChannelView view = view_of(c);
   const ScaleForm form = c.at("s_rec_flag").get<bool>() ? ScaleForm::kReciprocal : ScaleForm::kScale;
   Tensor w = test::golden_row_major(c.at("weight"));
@@ -301,6 +312,7 @@ void check_ulq_weight(const json& c) {
   const Tensor y = quantizer(w, first, form, StateUse::kUpdate);
   EXPECT_TRUE(equal_bits(stored.to_vector(), golden_floats(expected.at("scale_out"))));
   EXPECT_TRUE(equal_bits(y.to_vector(), golden_floats(expected.at("output"))));
+  expect_same_weights_from_integers(quantizer, w, first, form, y);
 
   y.backward(test::golden_row_major(c.at("grad_output")));
   EXPECT_TRUE(equal_bits(w.grad().to_vector(), golden_floats(expected.at("grad_weight"))));
