@@ -41,7 +41,8 @@ void finish_plain(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8R
   for (std::int64_t row = 0; row < tile.rows; ++row)
     for (std::int64_t c = 0; c < p.width; ++c) {
       const std::int64_t at = tile.position + row * p.pitch + c;
-      float y = static_cast<float>(tile.acc[row * p.width + c]) + p.bias[static_cast<std::size_t>(c)];
+      const std::int32_t sum = tile.acc[row * p.width + c] + p.correction[static_cast<std::size_t>(c)];
+      float y = static_cast<float>(sum) + p.bias[static_cast<std::size_t>(c)];
       y *= p.scale[static_cast<std::size_t>(c)];
       if (p.has_inner) y = level(p.inner, y) * p.inner.scale;
       if (p.residual == Int8Epilogue::Residual::kFloat) y += residual_y[at];
@@ -55,7 +56,7 @@ void finish_plain(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8R
 }
 
 Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std::int64_t channels,
-                           std::int64_t largest_sum) {
+                           std::int64_t largest_sum, const std::vector<std::int32_t>& correction) {
   Plan& p = plan_;
   const std::int64_t width = range.width;
   p.width = width;
@@ -66,6 +67,7 @@ Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std
   for (std::int64_t i = 0; i < p.period; ++i) {
     p.bias.push_back(e.bias[static_cast<std::size_t>(range.first + i % width)]);
     p.scale.push_back(e.scale[static_cast<std::size_t>(range.first + i % width)]);
+    p.correction.push_back(correction.empty() ? 0 : correction[static_cast<std::size_t>(i % width)]);
   }
   p.has_inner = e.inner.has_value();
   p.inner = e.inner.value_or(Int8Scale{1.0F, 0});

@@ -56,9 +56,10 @@ struct ByteSum {
 /// An epilogue made ready for the sums of some channels. Results have `channels` in all.
 class Int8Finisher {
  public:
-  /// No sum is larger than `largest_sum` in magnitude.
-  Int8Finisher(const Int8Epilogue& epilogue, const ChannelRange& range, std::int64_t channels,
-               std::int64_t largest_sum);
+  /// No sum is larger than `largest_sum` in magnitude. `correction` is added to the sums, per channel of the range; it
+  /// may be empty.
+  Int8Finisher(const Int8Epilogue& epilogue, const ChannelRange& range, std::int64_t channels, std::int64_t largest_sum,
+               const std::vector<std::int32_t>& correction);
   void operator()(const Int8Tile& tile, const Int8Results& results) const;
 
   /// Everything that the loops need to know. Per-channel values are repeated so that whole vectors see whole periods.
@@ -67,6 +68,7 @@ class Int8Finisher {
     std::int64_t vectors;              ///< handled together, 16 lanes each
     std::int64_t period, period_rows;  ///< values and rows after which the channels repeat
     std::vector<float> bias, scale;    ///< a period each
+    std::vector<std::int32_t> correction;
     bool has_inner, clamps_low, clamps_high, keeps_float, has_output;
     Int8Epilogue::Residual residual;
     Int8Scale inner, residual_scale, output;

@@ -68,6 +68,7 @@ template <bool kModerate>
 }
 
 struct Channels {
+  __m512i correction;
   __m512 bias, scale;
 };
 
@@ -98,7 +99,7 @@ template <typename F>
 [[gnu::always_inline]] OCTET_AVX512 inline __m512 real_result(const Constants& k, const Channels& c,
                                                               const std::int32_t* acc, __mmask16 lanes, std::int64_t at,
                                                               const Int8Results& out) {
-  __m512 y = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(lanes, acc));
+  __m512 y = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_maskz_loadu_epi32(lanes, acc), c.correction));
   y = _mm512_mul_ps(_mm512_add_ps(y, c.bias), c.scale);
   if constexpr (F::inner != Inner::kNone) {
     __m512i level = _mm512_cvtps_epi32(quotient<F::moderate>(k.inner, y));
@@ -154,6 +155,11 @@ template <typename F>
   if constexpr (F::output) _mm512_storeu_si512(out.q + at, to_bytes(q));
 }
 
+[[gnu::always_inline]] OCTET_AVX512 inline Channels load_channels(const Plan& p, std::int64_t lane) {
+  return {_mm512_loadu_si512(p.correction.data() + lane), _mm512_loadu_ps(p.bias.data() + lane),
+          _mm512_loadu_ps(p.scale.data() + lane)};
+}
+
 template <typename F>
 OCTET_AVX512 void finish(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
   const Constants k{make_grid(p.inner),
@@ -167,14 +173,12 @@ OCTET_AVX512 void finish(const Plan& p, const Int8Tile& tile, const Int8Results&
                     _mm512_set1_ps(p.byte_sum.constant),
                     _mm512_set1_epi32(-p.inner.zero_point),
                     _mm512_set1_epi32(255 - p.inner.zero_point)};
-  const float *const bias = p.bias.data(), *const scale = p.scale.data();
   const std::int64_t periods = tile.rows / p.period_rows, out_period = p.period_rows * p.pitch;
   constexpr __mmask16 kAll = 0xFFFF;
   if (p.vectors == 4) {
     for (std::int64_t lane = 0; lane < p.period; lane += 64) {
       Channels c[4];
-      for (int v = 0; v < 4; ++v)
-        c[v] = {_mm512_loadu_ps(bias + lane + 16 * v), _mm512_loadu_ps(scale + lane + 16 * v)};
+      for (int v = 0; v < 4; ++v) c[v] = load_channels(p, lane + 16 * v);
       const std::int32_t* acc = tile.acc + lane;
       std::int64_t at = tile.position + lane;
       for (std::int64_t i = 0; i < periods; ++i, acc += p.period, at += out_period) finish_four<F>(k, c, acc, at, out);
@@ -182,15 +186,15 @@ OCTET_AVX512 void finish(const Plan& p, const Int8Tile& tile, const Int8Results&
   } else {
     for (std::int64_t i = 0; i < periods; ++i)
       for (std::int64_t lane = 0; lane < p.period; lane += 16)
-        finish_vector<F>(k, {_mm512_loadu_ps(bias + lane), _mm512_loadu_ps(scale + lane)},
-                         tile.acc + i * p.period + lane, kAll, tile.position + i * out_period + lane, out);
+        finish_vector<F>(k, load_channels(p, lane), tile.acc + i * p.period + lane, kAll,
+                         tile.position + i * out_period + lane, out);
   }
   // What is left is less than a period, and whole rows of it lie side by side.
   const std::int64_t rest = (tile.rows - periods * p.period_rows) * p.width;
   for (std::int64_t lane = 0; lane < rest; lane += 16) {
     const auto lanes = static_cast<__mmask16>(rest - lane >= 16 ? 0xFFFF : (1 << (rest - lane)) - 1);
-    finish_vector<F>(k, {_mm512_loadu_ps(bias + lane), _mm512_loadu_ps(scale + lane)},
-                     tile.acc + periods * p.period + lane, lanes, tile.position + periods * out_period + lane, out);
+    finish_vector<F>(k, load_channels(p, lane), tile.acc + periods * p.period + lane, lanes,
+                     tile.position + periods * out_period + lane, out);
   }
 }
 

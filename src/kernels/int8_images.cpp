@@ -13,6 +13,18 @@ namespace {
 
 constexpr std::int64_t kPixels = 2048;  // of a task: its values stay in the first cache
 
+// Sixteen values from `x`, of which `count` are there; false if one is not finite.
+[[gnu::always_inline]] inline void quantize_lanes(const LaneGrid& grid, const float* x, std::int64_t count, Lanes& bad,
+                                                  std::uint8_t* q) {
+  Lanes value = {};
+  if (count == kLanes)
+    load(value, x);
+  else
+    std::memcpy(&value, x, static_cast<std::size_t>(count) * sizeof(float));
+  bad += value - value;
+  store_quantized(grid, value, q);
+}
+
 // One channel of some pixels, stored every `channels` bytes.
 OCTET_CLONES bool quantize_plane(std::int64_t pixels, const Int8Scale& s, const float* x, std::int64_t channels,
                                  std::uint8_t* q) {
@@ -20,11 +32,8 @@ OCTET_CLONES bool quantize_plane(std::int64_t pixels, const Int8Scale& s, const 
   Lanes bad = {};
   for (std::int64_t i = 0; i < pixels; i += kLanes) {
     const std::int64_t count = std::min(kLanes, pixels - i);
-    Lanes value = {};
-    std::memcpy(&value, x + i, static_cast<std::size_t>(count) * sizeof(float));
-    bad += value - value;
     std::uint8_t lanes[kLanes];
-    store_quantized(grid, value, lanes);
+    quantize_lanes(grid, x + i, count, bad, lanes);
     std::uint8_t* const to = q + i * channels;
     if (channels == 1)
       std::memcpy(to, lanes, static_cast<std::size_t>(count));
@@ -34,26 +43,67 @@ OCTET_CLONES bool quantize_plane(std::int64_t pixels, const Int8Scale& s, const 
   return all_zero(bad);
 }
 
-OCTET_CLONES void take_larger(std::int64_t n, const std::uint8_t* __restrict x, std::uint8_t* __restrict best) {
-  for (std::int64_t c = 0; c < n; ++c) best[c] = std::max(best[c], x[c]);
+// Three channels, `plane` values apart: pixels of three bytes, by shuffles.
+OCTET_CLONES bool quantize_rgb(std::int64_t pixels, const Int8Scale& s, const float* x, std::int64_t plane,
+                               std::uint8_t* q) {
+  const LaneGrid grid(s);
+  Lanes bad = {};
+  for (std::int64_t i = 0; i < pixels; i += kLanes, q += 3 * kLanes) {
+    const std::int64_t count = std::min(kLanes, pixels - i);
+    ByteLanes channel[3];
+    for (int c = 0; c < 3; ++c)
+      quantize_lanes(grid, x + c * plane + i, count, bad, reinterpret_cast<std::uint8_t*>(&channel[c]));
+    // First the bytes of two channels where they belong, then those of the third between them.
+    const auto& [r, g, b] = channel;
+    ByteLanes pixel[3] = {__builtin_shufflevector(r, g, 0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5),
+                          __builtin_shufflevector(r, g, 21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26),
+                          __builtin_shufflevector(r, g, 0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0)};
+    pixel[0] = __builtin_shufflevector(pixel[0], b, 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15);
+    pixel[1] = __builtin_shufflevector(pixel[1], b, 0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15);
+    pixel[2] = __builtin_shufflevector(pixel[2], b, 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31);
+    std::memcpy(q, pixel, static_cast<std::size_t>(3 * count));
+  }
+  return all_zero(bad);
 }
 
-void pool_row(const MaxPoolShape& s, const std::uint8_t* image, std::int64_t oh, std::uint8_t* y) {
+typedef std::uint8_t ByteBlock __attribute__((vector_size(64)));
+constexpr std::int64_t kBlock = sizeof(ByteBlock);
+
+// The taps first .. last - 1 of a window at `start` that see an axis of `size`.
+struct SeenTaps {
+  std::int64_t first, last;
+
+  SeenTaps(std::int64_t start, std::int64_t kernel, std::int64_t dilation, std::int64_t size)
+      : first(start < 0 ? (dilation - 1 - start) / dilation : 0),
+        last(start < size ? std::min(kernel, (size - 1 - start) / dilation + 1) : 0) {}
+};
+
+// One row of outputs. Channels in blocks that stay in registers through a window.
+OCTET_CLONES void pool_row(const MaxPoolShape& s, const std::uint8_t* image, std::int64_t oh, std::uint8_t* y) {
+  const std::int64_t top = oh * s.stride.h - s.padding.h;
+  const SeenTaps rows(top, s.kernel.h, s.dilation.h, s.h);
   for (std::int64_t ow = 0; ow < s.ow; ++ow, y += s.c) {
-    bool first = true;
-    for (std::int64_t i = 0; i < s.kernel.h; ++i) {
-      const std::int64_t h = oh * s.stride.h - s.padding.h + i * s.dilation.h;
-      if (h < 0 || h >= s.h) continue;
-      for (std::int64_t j = 0; j < s.kernel.w; ++j) {
-        const std::int64_t w = ow * s.stride.w - s.padding.w + j * s.dilation.w;
-        if (w < 0 || w >= s.w) continue;
-        const std::uint8_t* const pixel = image + (h * s.w + w) * s.c;
-        if (first)
-          std::copy_n(pixel, s.c, y);
-        else
-          take_larger(s.c, pixel, y);
-        first = false;
+    const std::int64_t left = ow * s.stride.w - s.padding.w;
+    const SeenTaps columns(left, s.kernel.w, s.dilation.w, s.w);
+    for (std::int64_t c = 0; c < s.c; c += kBlock) {
+      const std::int64_t count = std::min(kBlock, s.c - c);
+      ByteBlock best = {};  // no value is below
+      for (std::int64_t i = rows.first; i < rows.last; ++i) {
+        const std::uint8_t* pixel =
+            image + ((top + i * s.dilation.h) * s.w + left + columns.first * s.dilation.w) * s.c + c;
+        for (std::int64_t j = columns.first; j < columns.last; ++j, pixel += s.dilation.w * s.c) {
+          ByteBlock value = {};
+          if (count == kBlock)
+            std::memcpy(&value, pixel, sizeof value);
+          else
+            std::memcpy(&value, pixel, static_cast<std::size_t>(count));
+          best = best > value ? best : value;
+        }
       }
+      if (count == kBlock)
+        std::memcpy(y + c, &best, sizeof best);
+      else
+        std::memcpy(y + c, &best, static_cast<std::size_t>(count));
     }
   }
 }
@@ -66,6 +116,11 @@ bool quantize_nchw(const ImageBatch& b, const Int8Scale& s, const float* x, std:
   parallel_tasks(b.n * chunks.count(), [&](std::int64_t i) {
     const std::int64_t n = i / chunks.count(), begin = chunks.begin(i % chunks.count());
     const std::int64_t pixels = chunks.end(i % chunks.count()) - begin;
+    if (b.c == 3) {
+      if (!quantize_rgb(pixels, s, x + n * 3 * b.pixels + begin, b.pixels, q + (n * b.pixels + begin) * 3))
+        finite = false;
+      return;
+    }
     for (std::int64_t c = 0; c < b.c; ++c)
       if (!quantize_plane(pixels, s, x + (n * b.c + c) * b.pixels + begin, b.c, q + (n * b.pixels + begin) * b.c + c))
         finite = false;

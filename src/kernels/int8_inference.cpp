@@ -157,6 +157,30 @@ class ArgumentPool {
   std::vector<std::unique_ptr<Arguments>> free_;
 };
 
+// What a zero point that the primitive does not know adds to the sums: -correction[c] everywhere, and at some pixels,
+// near the border, that much less `excess`.
+struct ZeroPointShare {
+  std::vector<std::int32_t> correction;  // added to every pixel's sums by the epilogue; empty: nothing
+  std::vector<std::int64_t> pixels;
+  std::vector<std::int32_t> excess;  // [pixels, channels], added before
+};
+
+ZeroPointShare share_of(const Int8LayerShape& l, std::int32_t zero_point, const std::int8_t* w) {
+  const std::vector<std::int32_t> ones = int8_sums_of_ones(l, w);
+  const std::int64_t channels = l.out_channels(), pixels = l.out_rows() * l.out_columns();
+  const std::int32_t* const middle =
+      ones.data() + (l.out_rows() / 2 * l.out_columns() + l.out_columns() / 2) * channels;
+  ZeroPointShare share;
+  for (std::int64_t c = 0; c < channels; ++c) share.correction.push_back(-zero_point * middle[c]);
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    const std::int32_t* const here = ones.data() + i * channels;
+    if (std::equal(here, here + channels, middle)) continue;
+    share.pixels.push_back(i);
+    for (std::int64_t c = 0; c < channels; ++c) share.excess.push_back(zero_point * (middle[c] - here[c]));
+  }
+  return share;
+}
+
 struct Variant {
   Part part;
   Path path = Path::kLoop;
@@ -164,7 +188,7 @@ struct Variant {
   const std::int8_t* weights = nullptr;  // row-major, of this part
   Buffer packed{};
   std::vector<float> float_weights{};
-  std::vector<std::int32_t> ones{};
+  ZeroPointShare share{};
   std::optional<Int8Finisher> finisher{};
   std::unique_ptr<ArgumentPool> arguments = std::make_unique<ArgumentPool>();
 
@@ -203,8 +227,8 @@ OCTET_CLONES void join_halves(std::int64_t n, const std::int32_t* low, std::int3
   for (std::int64_t i = 0; i < n; ++i) acc[i] = 2 * acc[i] + low[i];
 }
 
-OCTET_CLONES void take_off(std::int64_t n, std::int32_t zero_point, const std::int32_t* ones, std::int32_t* acc) {
-  for (std::int64_t i = 0; i < n; ++i) acc[i] -= zero_point * ones[i];
+OCTET_CLONES void add_integers(std::int64_t n, const std::int32_t* more, std::int32_t* acc) {
+  for (std::int64_t i = 0; i < n; ++i) acc[i] += more[i];
 }
 
 void run_split(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
@@ -236,6 +260,7 @@ void run_loop(const Variant& v, const std::uint8_t* x, std::int32_t zero_point, 
           *acc++ = static_cast<std::int32_t>(int8_scalar_sum(l, x, zero_point, v.weights, {n, row, column, c}));
 }
 
+// The sums but for what the epilogue adds.
 void compute_sums(const Variant& v, const std::uint8_t* x, const std::int32_t& zero_point, std::int32_t* acc) {
   switch (v.path) {
     case Path::kOwnZeroPoint:
@@ -251,9 +276,11 @@ void compute_sums(const Variant& v, const std::uint8_t* x, const std::int32_t& z
     case Path::kLoop:
       return run_loop(v, x, zero_point, acc);
   }
-  if (zero_point == 0) return;
+  const std::int64_t channels = v.part.shape.out_channels(), image = v.part.shape.out_image();
   for (std::int64_t n = 0; n < v.part.shape.s.n; ++n)
-    take_off(v.part.shape.out_image(), zero_point, v.ones.data(), acc + n * v.part.shape.out_image());
+    for (std::size_t i = 0; i < v.share.pixels.size(); ++i)
+      add_integers(channels, v.share.excess.data() + static_cast<std::int64_t>(i) * channels,
+                   acc + n * image + v.share.pixels[i] * channels);
 }
 
 // ---- trust ----------------------------------------------------------------------------------------------------------
@@ -337,10 +364,15 @@ void choose_path(Variant& v, std::int32_t zero_point, std::int64_t largest) {
     v.path = use;
     v.conv = std::move(*conv);
     prepare(v);
-    if (use != Path::kOwnZeroPoint && zero_point != 0) v.ones = int8_sums_of_ones(l, v.weights);
+    if (use != Path::kOwnZeroPoint && zero_point != 0) v.share = share_of(l, zero_point, v.weights);
     return true;
   };
-  if (zero_point != 0 && attempt(Path::kOwnZeroPoint, Path::kOwnZeroPoint)) return;
+  // oneDNN's best kernels do not know zero points for every shape; where they do, small images have much border.
+  const auto is_best = [](const std::optional<ConvPrimitive>& conv) {
+    return conv && conv->implementation.find("brg") != std::string::npos;
+  };
+  const bool plain_first = is_best(trusted_conv(l, Path::kOnes)) && !is_best(trusted_conv(l, Path::kOwnZeroPoint));
+  if (zero_point != 0 && !plain_first && attempt(Path::kOwnZeroPoint, Path::kOwnZeroPoint)) return;
   if (attempt(Path::kOnes, Path::kOnes)) return;
   if (attempt(Path::kSplit, Path::kSplit)) return;
   constexpr std::int64_t kExact = std::int64_t{1} << 24;
@@ -378,8 +410,8 @@ Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights,
     Variant v{.part = part};
     v.weights = program->weights.data() + part.first_channel * l.products();
     choose_path(v, sums.zero_point, largest);
-    v.finisher.emplace(epilogue, ChannelRange{part.first_channel, part.shape.out_channels()}, l.out_channels(),
-                       largest);
+    v.finisher.emplace(epilogue, ChannelRange{part.first_channel, part.shape.out_channels()}, l.out_channels(), largest,
+                       v.share.correction);
     program->variants.push_back(std::move(v));
   }
   program_ = std::move(program);
@@ -412,8 +444,11 @@ void Int8Layer::sums(const std::uint8_t* x, std::int32_t* acc) const {
     auto* const from = static_cast<std::int32_t*>(part.data());
     compute_sums(v, x + unit.x, p.zero_point, from);
     const std::int64_t width = v.part.shape.out_channels();
-    for (std::int64_t row = 0; row < v.sums() / width; ++row)
-      std::copy_n(from + row * width, width, acc + unit.position + row * p.channels);
+    for (std::int64_t row = 0; row < v.sums() / width; ++row) {
+      std::int32_t* const to = acc + unit.position + row * p.channels;
+      std::copy_n(from + row * width, width, to);
+      if (!v.share.correction.empty()) add_integers(width, v.share.correction.data(), to);
+    }
   });
 }
 
