@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models converted by a configuration file, trained and evaluated, against the reference implementation: outputs, the
-// state of every layer, and the record file. The graphs that are deployed are compared elsewhere.
+// state of every layer, the record file, and the nodes and constants of the graphs that are deployed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,6 +15,9 @@
 #include "octet/base/file.h"
 #include "octet/nn/optim.h"
 #include "octet/quant/create_quant_retrain_model.h"
+#include "octet/quant/deployed_graph.h"
+#include "octet/quant/evaluation_trace.h"
+#include "octet/quant/save_quant_retrain_model.h"
 #include "support/golden_model.h"
 #include "support/golden_vectors.h"
 
@@ -76,6 +79,9 @@ class Flow {
     EXPECT_TRUE(agrees(y, wanted_.at("eval_output"), kEvaluationTolerance));
     if (!agrees(y, wanted_.at("eval_output"))) excepted_ += ". The evaluation output is that of integer biases";
     check_record();
+    check_nodes(QuantForm::kAscend, wanted_.at("deploy_nodes"));
+    check_nodes(QuantForm::kFakeQuant, wanted_.at("fake_quant_nodes"));
+    check_files();
     if (!excepted_.empty()) report_.except(excepted_);
   }
 
@@ -141,6 +147,84 @@ class Flow {
     }
   }
 
+  // The ops of a graph by the names of ONNX.
+  static std::string onnx_name(const std::string& op) {
+    const std::map<std::string, std::string> names{{"ascend_quant", "AscendQuant"},
+                                                   {"ascend_dequant", "AscendDequant"},
+                                                   {"conv2d", "Conv"},
+                                                   {"conv_transpose2d", "ConvTranspose"},
+                                                   {"linear", "Gemm"},
+                                                   {"relu", "Relu"},
+                                                   {"flatten", "Flatten"},
+                                                   {"mul", "Mul"},
+                                                   {"round", "Round"},
+                                                   {"add", "Add"},
+                                                   {"clip", "Clip"},
+                                                   {"sub", "Sub"}};
+    return names.at(op);
+  }
+
+  // Integers may be one off where training came near a tie; floats have training's tolerance.
+  static void check_constant(const Value& value, const json& golden) {
+    ASSERT_NE(value.data, nullptr);
+    const std::string type = golden.at("dtype");
+    const auto expected = golden.at("data").get<std::vector<double>>();
+    const auto compare = [&]<typename T>(const std::vector<T>& ours) {
+      ASSERT_EQ(ours.size(), expected.size());
+      std::size_t off = 0;
+      for (std::size_t i = 0; i < ours.size(); ++i) {
+        const auto v = static_cast<double>(ours[i]);
+        if constexpr (std::is_same_v<T, float>) {
+          EXPECT_NEAR(v, expected[i], kTolerance * std::max(1.0, std::fabs(expected[i])) + (std::rint(v) == v ? 1 : 0));
+        } else {
+          const double allowed = type == "uint64" ? 256.0 : std::max(1.0, kTolerance * std::fabs(expected[i]));
+          EXPECT_NEAR(v, expected[i], allowed) << type << " element " << i;
+        }
+        off += v != expected[i];
+      }
+      if (type == "int8") {
+        EXPECT_LE(off, 1 + ours.size() / 50) << "of " << ours.size() << " weights";
+      }
+    };
+    std::visit(compare, *value.data);
+  }
+
+  void check_nodes(QuantForm form, const json& nodes) {
+    const Graph trace = evaluation_trace(*model_, test::golden_activation(wanted_.at("eval_input")));
+    const Graph graph = deployed_graph(trace, *model_, form, {}, false);
+    ASSERT_EQ(graph.nodes.size(), nodes.size()) << graph.to_string();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const Node& node = graph.nodes[i];
+      const std::string name = nodes[i].at("name");
+      SCOPED_TRACE(name);
+      EXPECT_EQ(onnx_name(node.op), nodes[i].at("op_type").get<std::string>());
+      const bool ours_to_name = node.op == "relu" || node.op == "flatten" || !model_has(name);
+      if (!ours_to_name) {
+        EXPECT_EQ(graph.values[static_cast<std::size_t>(node.output)].name, name);
+      }
+      if (node.op == "clip") continue;  // its bounds are attributes here
+      for (const auto& [position, constant] : nodes[i].at("constant_inputs").items())
+        check_constant(graph.values[static_cast<std::size_t>(node.inputs.at(std::stoul(position)))], constant);
+    }
+  }
+
+  // A node that the quantization made, or a quantized layer.
+  bool model_has(const std::string& name) const {
+    return name.find(".quant") != std::string::npos || name.find("dequant") != std::string::npos ||
+           wanted_.at("fixed_min").contains(name);
+  }
+
+  void check_files() {
+    const SavedModels saved =
+        save_quant_retrain_model(folder_ / "config.json", *model_, folder_ / "record.txt", folder_ / "out" / "m",
+                                 test::golden_activation(wanted_.at("eval_input")), {.format = DeployFormat::kAscend});
+    const std::vector<std::string> files = wanted_.at("files");
+    EXPECT_EQ(saved.deploy.filename(), files[0]);
+    EXPECT_EQ(saved.fake_quant.filename(), files[1]);
+    EXPECT_TRUE(std::filesystem::exists(saved.deploy));
+    EXPECT_TRUE(std::filesystem::exists(saved.fake_quant));
+  }
+
   GoldenReport& report_;
   const json& wanted_;
   GoldenModel float_model_;
@@ -151,7 +235,7 @@ class Flow {
 
 TEST(QuantGolden, ConvertedModelsTrainAlike) {
   const json file = test::load_golden_vectors("config_flow.json");
-  GoldenReport report("config_flow.json (training, record)");
+  GoldenReport report("config_flow.json (training, record, deployed graphs)");
   for (const json& wanted : file.at("cases"))
     report.run(wanted.at("id").get<std::string>(), [&] { Flow(report, wanted).run(); });
 }

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Private to quant: the graph of a retrained model as it is written to files.
+#pragma once
+
+#include <string>
+
+#include "octet/graph/graph.h"
+#include "octet/nn/module.h"
+
+namespace octet {
+
+/// kQdq, kAscend: see DeployFormat. kFakeQuant: float operators on whole numbers.
+enum class QuantForm { kQdq, kAscend, kFakeQuant };
+
+struct GraphNames {
+  std::string input, output;  ///< an empty one stays as it is
+};
+
+/// `trace`: of `model` in evaluation mode. With `force_fp16_quant` scales of activations have the precision of float16,
+/// and those of results 10 bits behind the point.
+Graph deployed_graph(const Graph& trace, Module& model, QuantForm form, const GraphNames& names, bool force_fp16_quant);
+
+}  // namespace octet
