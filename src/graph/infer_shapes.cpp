@@ -110,13 +110,17 @@ Shape linear(const Operands& in) {
   return y;
 }
 
+// A constant per channel, as exporters write a bias, or a single value.
+bool spreads_over(const Shape& b, const Shape& a) {
+  if (element_count(b) == 1 && b.size() <= a.size()) return true;
+  if (a.size() == 2) return b == Shape{a[1]} || b == Shape{1, a[1]};
+  return a.size() == 4 && (b == Shape{1, a[1], 1, 1} || b == Shape{a[1], 1, 1});
+}
+
 Shape add(const Operands& in) {
   const Shape &a = in.shape(0), &b = in.shape(1);
-  if (element_count(b) == 1 && b.size() <= a.size()) return a;
-  if (element_count(a) == 1 && a.size() <= b.size()) return b;
-  // A constant per channel, as exporters write a bias.
-  if (a.size() == 2 && (b == Shape{a[1]} || b == Shape{1, a[1]})) return a;
-  if (a.size() == 4 && (b == Shape{1, a[1], 1, 1} || b == Shape{a[1], 1, 1})) return a;
+  if (spreads_over(b, a)) return a;
+  if (spreads_over(a, b)) return b;
   require(a == b, "shapes must be equal: ", a, " and ", b);
   return a;
 }

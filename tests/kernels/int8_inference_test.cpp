@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/kernels/int8_inference.h"
+
+#include <gtest/gtest.h>
+
+#include "octet/base/rng.h"
+#include "octet/kernels/parallel.h"
+#include "support/error_text.h"
+#include "support/reference_int8.h"
+
+namespace octet::kernels {
+namespace {
+
+struct Case {
+  std::int64_t n, ci, h, w, co, k, stride, padding, groups;
+  std::int32_t zero_point;
+};
+
+ConvShape shape_of(const Case& c) {
+  ConvShape s;
+  s.n = c.n;
+  s.ci = c.ci;
+  s.h = c.h;
+  s.w = c.w;
+  s.co = c.co;
+  s.kh = s.kw = c.k;
+  s.stride = c.stride;
+  s.padding = c.padding;
+  s.groups = c.groups;
+  s.oh = (c.h + 2 * c.padding - c.k) / c.stride + 1;
+  s.ow = (c.w + 2 * c.padding - c.k) / c.stride + 1;
+  return s;
+}
+
+// Cut by images, rows and channels; zero points inside and outside the primitive; groups.
+constexpr Case kCases[] = {{5, 3, 9, 7, 16, 3, 1, 1, 1, 114},   {2, 16, 32, 32, 16, 3, 1, 1, 1, 0},
+                           {1, 16, 33, 31, 24, 3, 2, 1, 1, 9},  {1, 64, 7, 7, 192, 3, 1, 1, 1, 0},
+                           {1, 64, 8, 8, 1000, 1, 1, 0, 1, 31}, {3, 8, 6, 6, 8, 3, 1, 1, 8, 200},
+                           {1, 12, 6, 6, 10, 5, 1, 2, 2, 128},  {1, 3, 64, 64, 64, 7, 2, 3, 1, 117}};
+
+TEST(Int8Layer, SumsLikeALoopForAnyNumberOfThreads) {
+  const int before = num_threads();
+  for (const Case& c : kCases)
+    for (const bool transposed : {false, true}) {
+      const ConvShape s = shape_of(c);
+      Rng rng(42);
+      const std::int64_t inputs = transposed ? s.n * s.co * s.oh * s.ow : s.n * s.ci * s.h * s.w;
+      const std::int64_t outputs = transposed ? s.n * s.ci * s.h * s.w : s.n * s.co * s.oh * s.ow;
+      std::vector<std::uint8_t> q(static_cast<std::size_t>(inputs));
+      for (std::uint8_t& v : q) v = static_cast<std::uint8_t>(rng.below(256));
+      std::vector<std::int8_t> w(static_cast<std::size_t>(s.weight_count()));
+      for (std::int8_t& v : w) v = static_cast<std::int8_t>(static_cast<int>(rng.below(256)) - 128);
+      const std::vector<std::int64_t> expected = transposed ? test::reference_int8_conv_transpose(s, q, c.zero_point, w)
+                                                            : test::reference_int8_conv(s, q, c.zero_point, w);
+      Int8Epilogue e;
+      e.bias.assign(static_cast<std::size_t>(transposed ? s.ci : s.co), 0.0F);
+      e.scale.assign(e.bias.size(), 1.0F);
+      e.keeps_float = true;
+      for (const int threads : {1, 2, 3}) {
+        set_num_threads(threads);
+        const Int8Layer layer({s, transposed, c.zero_point}, w, e);
+        std::vector<std::int32_t> acc(static_cast<std::size_t>(outputs));
+        std::vector<float> y(acc.size());
+        layer.sums(q.data(), acc.data());
+        layer.run(q.data(), {nullptr, y.data(), nullptr});
+        EXPECT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin())) << layer.implementation() << ' ' << s.co;
+        for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], static_cast<float>(acc[i])) << i;
+      }
+    }
+  set_num_threads(before);
+}
+
+TEST(Int8Layer, RefusesSumsThatInt32DoesNotHold) {
+  const ConvShape s = shape_of({1, 70000, 1, 1, 1, 1, 1, 0, 1, 0});
+  const std::vector<std::int8_t> w(70000, -128);
+  Int8Epilogue e;
+  e.bias = {0.0F};
+  e.scale = {1.0F};
+  EXPECT_EQ(test::error_text([&] {
+              const Int8Layer layer({s, false, 0}, w, e);
+            }),
+            "int8 layer: sums of 70000 products can reach 2284800000, which int32 does not hold");
+}
+
+}  // namespace
+}  // namespace octet::kernels
