@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin face: what it does is in scripts/ and in the CMake presets.
 .DEFAULT_GOAL := help
-.PHONY: demo test test-golden bench-train same-bits check-pytorch format check-format fuzz help dependencies configure
+.PHONY: demo test test-golden bench-train bench-qat same-bits check-pytorch format check-format fuzz help dependencies configure
 
 JOBS ?= $(shell nproc)
 BUILD := cmake --build --preset release --parallel $(JOBS)
@@ -32,6 +32,11 @@ bench-train: configure ## time training against PyTorch
 	@scripts/install_dependencies.sh --bench
 	@$(BUILD)
 	bench/train.py build/release
+
+bench-qat: configure ## time quantization-aware training against float training and PyTorch
+	@scripts/install_dependencies.sh --bench
+	@$(BUILD) --target bench_train_step
+	bench/qat.py build/release
 
 same-bits: configure ## show that results do not depend on threads or interruptions
 	@scripts/install_dependencies.sh --python

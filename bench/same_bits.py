@@ -18,12 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from train import PINNED, Server
+from training_steps import STEPS_PER_TURN, octet_server, take_turns
 
 EXPERIMENT = Path(__file__).resolve().parent.parent / "experiments/fashion_resnet20.yaml"
 THREADS = (1, 2, 3, 4, 8)
 STOPPED = 130  # exit code of `octet train` after Ctrl-C
-STEPS_PER_TURN = 5
 
 
 def train(octet, steps, directory, threads, *options, stop_at=None):
@@ -59,15 +58,11 @@ def hashes(octet, steps, runs):
     return found
 
 
-def cost(program, threads, rounds):
+def cost(build, threads, rounds):
     """Median seconds of a step: in the fixed order, and in oneDNN's."""
-    command = [program, "resnet20", "--threads", str(threads), "--serve"]
-    fixed, free = Server(command, threads, PINNED), Server([*command, "--thread-dependent"], threads, PINNED)
-    for _ in range(rounds):
-        for server in (fixed, free):
-            server.turn(STEPS_PER_TURN)
-    for server in (fixed, free):
-        server.close()
+    fixed = octet_server(build, "resnet20", threads)
+    free = octet_server(build, "resnet20", threads, "--thread-dependent")
+    take_turns([fixed, free], STEPS_PER_TURN["resnet20"], rounds)
     return fixed.median, free.median
 
 
@@ -85,7 +80,7 @@ def main():
     same = len(set(found.values())) == 1
     print("all the same\n" if same else "NOT all the same\n", flush=True)
 
-    fixed, free = cost(str(args.build / "bench_train_step"), args.threads, args.rounds)
+    fixed, free = cost(args.build, args.threads, args.rounds)
     print(f"a step in fixed order takes {fixed * 1e3:.1f} ms, in oneDNN's own {free * 1e3:.1f} ms: {fixed / free:.3f}x")
     print(json.dumps({"bench": "same_bits", "model": "resnet20", "steps": args.steps, "same": same,
                       "weights_sha256": sorted(set(found.values())), "fixed_order_cost": round(fixed / free, 3)}))

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Times one PyTorch training step, the peer of Octet's float32 training benchmark.
+"""Times one PyTorch training step, the peer of Octet's benchmarks of training.
 
 A step is forward, cross-entropy, backward, SGD (momentum 0.9, weight decay 5e-4) and
 zero_grad, on one fixed random batch in channels_last. PyTorch runs at its best: the
 process restarts itself with malloc told to keep freed pages and with pinned threads
 (without that it loses 15 to 28 %); --default-env leaves the environment as it is.
+With --qat the network is prepared for quantization-aware training in eager mode.
 
     train_torch.py resnet20 --threads 2            # prints one JSON line
     train_torch.py resnet18 --threads 2 --serve    # to be driven interleaved with others:
@@ -44,6 +45,7 @@ def parse_args():
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--serve", action="store_true", help="obey `step K` lines on stdin")
+    parser.add_argument("--qat", action="store_true", help="quantization-aware training")
     parser.add_argument("--default-env", action="store_true", help="do not tune malloc and threads")
     args = parser.parse_args()
     if args.batch is None:
@@ -72,10 +74,14 @@ def build(name, in_channels, classes):
                     nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
                     nn.BatchNorm2d(out_channels),
                 )
+            self.observed_add = None  # set by prepare_qat()
 
         def forward(self, x):
             y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-            y += x if self.downsample is None else self.downsample(x)
+            shortcut = x if self.downsample is None else self.downsample(x)
+            if self.observed_add is not None:
+                return self.observed_add.add_relu(y, shortcut)
+            y += shortcut
             return self.relu(y)
 
     class ResNet(nn.Module):
@@ -110,7 +116,26 @@ def build(name, in_channels, classes):
     return ResNet((64, 128, 256, 512), blocks=2, imagenet_stem=True)
 
 
-def make_step(name, batch):
+def prepare_qat(net):
+    """The network with fused modules and fake quantization of the input, every weight (per channel) and every output."""
+    from torch.ao import quantization
+    from torch.ao.nn.quantized import FloatFunctional
+
+    net.train()
+    quantization.fuse_modules_qat(net, ["conv1", "bn1", "relu"], inplace=True)
+    for stage in net.stages:
+        for block in getattr(net, stage):
+            # Takes away relu, the one after the sum too: add_relu has that one.
+            quantization.fuse_modules_qat(block, [["conv1", "bn1", "relu"], ["conv2", "bn2"]], inplace=True)
+            block.observed_add = FloatFunctional()
+            if block.downsample is not None:
+                quantization.fuse_modules_qat(block.downsample, ["0", "1"], inplace=True)
+    net = quantization.QuantWrapper(net)
+    net.qconfig = quantization.get_default_qat_qconfig("onednn")
+    return quantization.prepare_qat(net.train(), inplace=True)
+
+
+def make_step(name, batch, qat):
     """One training step as a function without arguments."""
     import torch
     import torch.nn.functional as F
@@ -118,6 +143,8 @@ def make_step(name, batch):
     shape, classes, _ = CASES[name]
     torch.manual_seed(1)
     net = build(name, shape[0], classes).to(memory_format=torch.channels_last).train()
+    if qat:
+        net = prepare_qat(net)
     images = torch.randn(batch, *shape).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(classes, (batch,))
     sgd = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
@@ -170,9 +197,9 @@ def main():
     import torch
 
     torch.set_num_threads(args.threads)
-    step = make_step(args.model, args.batch)
+    step = make_step(args.model, args.batch, args.qat)
     timed(step, args.warmup)
-    about = {"model": args.model, "batch": args.batch, "threads": args.threads}
+    about = {"model": args.model, "batch": args.batch, "threads": args.threads, "qat": args.qat}
     if args.serve:
         say(ready=True, **about, torch=torch.__version__)
         serve(step)
