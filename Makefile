@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin face: what it does is in scripts/ and in the CMake presets.
 .DEFAULT_GOAL := help
-.PHONY: demo test test-golden bench-train bench-qat same-bits check-pytorch format check-format fuzz help dependencies configure
+.PHONY: demo test test-golden exactness bench-train bench-qat bench-int8 same-bits check-pytorch format check-format fuzz help dependencies configure
 
 JOBS ?= $(shell nproc)
 BUILD := cmake --build --preset release --parallel $(JOBS)
@@ -21,8 +21,9 @@ test: configure ## install what is missing, build, and run all tests
 	ctest --preset release
 
 test-golden: configure ## compare quantization with the reference's vectors; OCTET_GOLDEN_DIR=folder takes others
-	@$(BUILD) --target quant_test
+	@$(BUILD) --target quant_test deploy_test
 	build/release/quant_test --gtest_filter='QuantGolden.*'
+	build/release/deploy_test --gtest_filter='QuantGolden.*'
 
 exactness: configure ## compare deployed int8 networks with a scalar oracle, bit for bit
 	@$(BUILD) --target exactness
@@ -37,6 +38,11 @@ bench-qat: configure ## time quantization-aware training against float training 
 	@scripts/install_dependencies.sh --bench
 	@$(BUILD) --target bench_train_step
 	bench/qat.py build/release
+
+bench-int8: configure ## time int8 inference against ONNX Runtime and PyTorch
+	@scripts/install_dependencies.sh --bench
+	@$(BUILD) --target bench_int8
+	bench/int8.py build/release
 
 same-bits: configure ## show that results do not depend on threads or interruptions
 	@scripts/install_dependencies.sh --python

@@ -19,7 +19,7 @@ packages=(
   dataset-fashion-mnist
 )
 dev_packages=(clang-format clang libclang-rt-dev ccache)
-bench_packages=(python3 python3-torch)
+bench_packages=(python3 python3-venv python3-torch)
 
 usage() {
   sed -n '3,9s/^# \{0,1\}//p' "$0"
