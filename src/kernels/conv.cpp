@@ -214,7 +214,34 @@ void backward_weights(const ConvShape& s, const Input& x, const float* dy, float
   if (sum != dw) reorder(conv.weights, sum, plain, dw);
 }
 
+// The positions of one axis of the input that lie in no window.
+std::vector<std::int64_t> gaps(std::int64_t in, std::int64_t out, std::int64_t k, std::int64_t stride,
+                               std::int64_t padding, std::int64_t dilation) {
+  std::vector<bool> read(static_cast<std::size_t>(in), false);
+  for (std::int64_t o = 0; o < out; ++o)
+    for (std::int64_t i = 0; i < k; ++i) {
+      const std::int64_t at = o * stride - padding + i * dilation;
+      if (at >= 0 && at < in) read[static_cast<std::size_t>(at)] = true;
+    }
+  std::vector<std::int64_t> unread;
+  for (std::int64_t at = 0; at < in; ++at)
+    if (!read[static_cast<std::size_t>(at)]) unread.push_back(at);
+  return unread;
+}
+
 }  // namespace
+
+void clear_gaps(const ConvShape& s, float* x) {
+  const auto rows = gaps(s.h, s.oh, s.kh, s.stride.h, s.padding.h, s.dilation.h);
+  const auto columns = gaps(s.w, s.ow, s.kw, s.stride.w, s.padding.w, s.dilation.w);
+  if (rows.empty() && columns.empty()) return;
+  for (std::int64_t n = 0; n < s.n; ++n) {
+    float* const image = x + n * s.ci * s.h * s.w;
+    for (const std::int64_t h : rows) std::fill_n(image + h * s.w * s.ci, s.w * s.ci, 0.0F);
+    for (std::int64_t h = 0; h < s.h; ++h)
+      for (const std::int64_t w : columns) std::fill_n(image + (h * s.w + w) * s.ci, s.ci, 0.0F);
+  }
+}
 
 void set_batch_sum(BatchSum how) { batch_sum = how; }
 
@@ -224,6 +251,7 @@ void conv_forward(const ConvShape& s, const float* x, const float* w, const floa
 
 void conv_backward_data(const ConvShape& s, const float* w, const float* dy, float* dx) {
   run_slices(ConvDirection::kBackwardData, s, dx, w, nullptr, dy);
+  clear_gaps(s, dx);
 }
 
 void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, float* dw) {

@@ -196,8 +196,11 @@ void run_in_parts(const Layer& l, const Path& path, const Int8Input& x, const vo
 
 void run_slice(const Layer& l, const Path& path, const Int8Input& x, const void* packed, const std::int32_t* ones,
                float* acc) {
-  if (path.is_float) return execute(path.conv, x.q, packed, path.own_zero_point ? &x.zero_point : nullptr, acc);
-  run_in_parts(l, path, x, packed, ones, acc);
+  if (path.is_float)
+    execute(path.conv, x.q, packed, path.own_zero_point ? &x.zero_point : nullptr, acc);
+  else
+    run_in_parts(l, path, x, packed, ones, acc);
+  if (!l.plain()) clear_gaps(l.s, acc);
 }
 
 // ---- trust ----------------------------------------------------------------------------------------------------------

@@ -138,5 +138,19 @@ TEST(ConvKernels, TakeAnEmptyBatch) {
   EXPECT_THAT(e.backward_weights(), Each(0.0F));
 }
 
+TEST(ConvBackwardData, IsZeroWhereNoWindowReads) {
+  // Stride beyond the kernel, and two rows after the last window.
+  ConvShape s{.n = 2, .ci = 5, .h = 15, .w = 10, .co = 8, .kh = 1, .kw = 1, .oh = 5, .ow = 4, .stride = 3};
+  const std::vector<float> w(static_cast<std::size_t>(s.weight_count()), 1.0F);
+  const std::vector<float> dy(static_cast<std::size_t>(s.n * s.co * s.oh * s.ow), 1.0F);
+  std::vector<float> dx(static_cast<std::size_t>(s.n * s.ci * s.h * s.w), 7.0F);
+  conv_backward_data(s, w.data(), dy.data(), dx.data());
+  for (std::int64_t i = 0; i < std::ssize(dx); ++i) {
+    const std::int64_t column = i / s.ci % s.w, row = i / s.ci / s.w % s.h;
+    const bool in_window = row % 3 == 0 && column % 3 == 0;
+    EXPECT_EQ(dx[static_cast<std::size_t>(i)], in_window ? 8.0F : 0.0F) << "row " << row << ", column " << column;
+  }
+}
+
 }  // namespace
 }  // namespace octet::kernels

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "octet/base/rng.h"
@@ -77,6 +78,47 @@ TEST(Int8Conv, IsExactWhereSumsLeaveTheRangeOfFloats) {
     example.expect_exact_conv();
     example.fill(255 - zero_point, 127);
     example.expect_exact_conv();
+  }
+}
+
+// A convolution or transposed convolution with any options, small enough for the scalar loop.
+ConvShape random_shape(Rng& rng, bool transposed) {
+  const auto pick = [&](std::int64_t low, std::int64_t high) {
+    return low + static_cast<std::int64_t>(rng.below(static_cast<std::uint32_t>(high - low + 1)));
+  };
+  const std::int64_t groups = pick(0, 3) == 0 ? pick(2, 4) : 1;
+  const std::int64_t channels[] = {1, 3, 8, 16, 17, 32, 64};
+  test::ConvCase c{.n = pick(1, 9),
+                   .in_channels = channels[pick(0, 6)] * groups,
+                   .out_channels = channels[pick(0, 6)] * groups,
+                   .size = {pick(3, 9), pick(3, 9)},
+                   .kernel = {pick(1, 3), pick(1, 3)},
+                   .stride = {pick(1, 3), pick(1, 3)},
+                   .padding = {pick(0, 2), pick(0, 2)},
+                   .groups = groups};
+  if (pick(0, 3) == 0) c.dilation = {pick(1, 2), pick(1, 2)};
+  if (!transposed) return shape_of(c);
+  c.padding = {std::min(c.padding.h, c.kernel.h - 1), std::min(c.padding.w, c.kernel.w - 1)};
+  c.output_padding = {pick(0, c.stride.h - 1), pick(0, c.stride.w - 1)};
+  return transposed_shape_of(c);
+}
+
+TEST(Int8Conv, GivesTheSumsOfTheScalarLoopForAThousandRandomLayers) {
+  Rng rng(3);
+  int layers = 0;
+  while (layers < 1000) {
+    const bool transposed = rng.below(3) == 0;
+    const ConvShape s = random_shape(rng, transposed);
+    if (s.oh < 1 || s.ow < 1 || s.h < 1 || s.w < 1) continue;
+    ++layers;
+    const std::int32_t zero_points[] = {0, 128, static_cast<std::int32_t>(rng.below(256)), 255};
+    Int8Example example(s, zero_points[rng.below(4)], rng.next());
+    if (rng.below(8) == 0) example.fill(255 - example.zero_point, rng.below(2) == 0 ? 127 : -128);
+    SCOPED_TRACE(testing::Message() << "layer " << layers << (transposed ? ", transposed" : "") << ": n " << s.n
+                                    << ", ci " << s.ci << ", " << s.h << 'x' << s.w << ", co " << s.co << ", kernel "
+                                    << s.kh << 'x' << s.kw << ", groups " << s.groups << ", zero point "
+                                    << example.zero_point);
+    transposed ? example.expect_exact_conv_transpose() : example.expect_exact_conv();
   }
 }
 

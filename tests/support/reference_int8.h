@@ -108,9 +108,14 @@ struct Int8Example {
  private:
   static void expect_equal(const std::vector<float>& acc, const std::vector<std::int64_t>& sums) {
     ASSERT_EQ(acc.size(), sums.size());
-    std::size_t differences = 0;
-    for (std::size_t i = 0; i < acc.size(); ++i) differences += acc[i] != static_cast<float>(sums[i]);
-    EXPECT_EQ(differences, 0U) << "of " << acc.size();
+    std::size_t differences = 0, first = 0;
+    for (std::size_t i = acc.size(); i-- > 0;)
+      if (acc[i] != static_cast<float>(sums[i])) {
+        ++differences;
+        first = i;
+      }
+    EXPECT_EQ(differences, 0U) << "of " << acc.size() << ", the first at " << first << ": " << acc[first] << ", not "
+                               << sums[first];
   }
 };
 
