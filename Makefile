@@ -14,7 +14,7 @@ configure: dependencies
 
 demo: configure ## install what is missing, build, and train a ResNet on real images
 	@$(BUILD) --target octet
-	build/release/octet train experiments/demo.yaml
+	@scripts/demo.sh build/release/octet
 
 test: configure ## install what is missing, build, and run all tests
 	@$(BUILD)

@@ -11,6 +11,7 @@
 #include "octet/data/known_datasets.h"
 #include "octet/data/loader.h"
 #include "octet/data/synthetic.h"
+#include "octet/experiment/evaluate.h"
 #include "octet/kernels/parallel.h"
 #include "octet/nn/layers.h"
 #include "octet/nn/models.h"

@@ -18,6 +18,11 @@ struct TrainCommand {
 };
 int run(const TrainCommand& command);
 
+struct RetrainCommand {
+  TrainCommand train;
+};
+int run(const RetrainCommand& command);
+
 struct EvalCommand {
   std::filesystem::path model;            ///< run directory, weights or ONNX file
   std::filesystem::path experiment = {};  ///< for weights that do not say what they are for

@@ -42,6 +42,17 @@ void add_threads(CLI::App& app, std::optional<int>& threads) {
       ->check(CLI::Range(1, 1024));
 }
 
+void add_train_options(CLI::App& app, TrainCommand& command, std::optional<int>& threads) {
+  app.add_option("experiment", command.experiment, "YAML file")->type_name("EXPERIMENT")->required();
+  add_overrides(app, command.overrides);
+  CLI::Option* resume = app.add_flag("--resume", command.resume, "go on from the last checkpoint, bit for bit");
+  app.add_flag("--allow-other-machine", command.allow_other_machine,
+               "resume although oneDNN or its instruction set is another; the weights get other bits")
+      ->needs(resume);
+  app.add_option("--run-dir", command.run_directory, "default: the experiment's run_dir")->type_name("DIR");
+  add_threads(app, threads);
+}
+
 CLI::App* add_quantize_config(CLI::App& app, QuantizeConfigCommand& quantize) {
   CLI::App* quantize_app = app.add_subcommand("quantize-config", "which layers are quantized, and how, as a file");
   quantize_app->add_option("model", quantize.model, "run directory, weights file or network (resnet20)")
@@ -93,15 +104,11 @@ int run_command_line(int argc, char** argv) {
 
   TrainCommand train;
   CLI::App* train_app = app.add_subcommand("train", "run an experiment");
-  train_app->add_option("experiment", train.experiment, "YAML file")->type_name("EXPERIMENT")->required();
-  add_overrides(*train_app, train.overrides);
-  CLI::Option* resume = train_app->add_flag("--resume", train.resume, "go on from the last checkpoint, bit for bit");
-  train_app
-      ->add_flag("--allow-other-machine", train.allow_other_machine,
-                 "resume although oneDNN or its instruction set is another; the weights get other bits")
-      ->needs(resume);
-  train_app->add_option("--run-dir", train.run_directory, "default: the experiment's run_dir")->type_name("DIR");
-  add_threads(*train_app, threads);
+  add_train_options(*train_app, train, threads);
+
+  RetrainCommand retrain;
+  CLI::App* retrain_app = app.add_subcommand("retrain", "run an experiment that quantizes a trained network");
+  add_train_options(*retrain_app, retrain.train, threads);
 
   EvalCommand eval;
   CLI::App* eval_app = app.add_subcommand("eval", "loss and accuracy on the test data");
@@ -145,6 +152,7 @@ int run_command_line(int argc, char** argv) {
   }
   if (threads) octet::kernels::set_num_threads(*threads);
   if (*train_app) return run(train);
+  if (*retrain_app) return run(retrain);
   if (*eval_app) return run(eval);
   if (*predict_app) return run(predict);
   if (*quantize_app) return run(quantize);

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+// octet train and octet retrain: they run the same loop, and tell different things once it has ended.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "commands.h"
+#include "octet/base/error.h"
+#include "octet/experiment/retraining_report.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/train.h"
 #include "progress_display.h"
 #include "stop_signal.h"
 
-int run(const TrainCommand& command) {
-  const octet::Experiment experiment = octet::read_experiment(command.experiment, command.overrides);
+namespace {
+
+/// Nothing, if the run was stopped; the user then knows how to go on.
+std::optional<octet::RunResult> run_experiment(const char* command_name, const TrainCommand& command,
+                                               const octet::Experiment& experiment) {
   const octet::TrainOptions options{.run_directory = command.run_directory,
                                     .resume = command.resume,
                                     .allow_other_machine = command.allow_other_machine,
@@ -18,14 +27,64 @@ int run(const TrainCommand& command) {
     ProgressDisplay display;
     result = octet::train(experiment, display, options);
   }
+  if (result.complete) return result;
   const octet::RunDirectory directory{result.directory};
-  if (!result.complete) {
-    fmt::print("\nstopped after step {}; to go on:\n  octet train {} --resume --run-dir {}\n", result.steps,
-               directory.experiment().string(), directory.root.string());
-    return kInterrupted;
-  }
-  fmt::print("\ntest accuracy {} after {} steps\n", percent(result.epochs.back().test_accuracy), result.steps);
+  fmt::print("\nstopped after step {}; to go on:\n  octet {} {} --resume --run-dir {}\n", result.steps, command_name,
+             directory.experiment().string(), directory.root.string());
+  return std::nullopt;
+}
+
+void print_run(const octet::RunResult& result) {
   fmt::print("weights {}\n", result.weights_sha256);
-  fmt::print("run directory {}\n", directory.root.string());
+  fmt::print("run directory {}\n", result.directory.string());
+}
+
+void print_layers(const std::vector<octet::ActivationRange>& layers) {
+  std::size_t width = 5;
+  for (const octet::ActivationRange& layer : layers) width = std::max(width, layer.layer.size());
+  fmt::print("{:<{}}  {:>9}  {:>9}  {:>10}  {:>6}  {:>9}\n", "layer", width, "clip min", "clip max", "scale", "offset",
+             "clipped");
+  for (const octet::ActivationRange& layer : layers)
+    fmt::print("{:<{}}  {:>9.4f}  {:>9.4f}  {:>10.3e}  {:>6}  {:>9}\n", layer.layer, width, layer.grid.clips.min,
+               layer.grid.clips.max, layer.grid.grid.scale, layer.grid.grid.offset,
+               fmt::format("{:.4f} %", 100 * layer.clipped_share()));
+}
+
+void print_accuracies(const octet::RetrainingReport& report) {
+  const auto row = [](const char* network, const octet::Evaluation& evaluation) {
+    fmt::print("{:<22}  {:>9}  {:>8.4f}\n", network, percent(evaluation.accuracy), evaluation.loss);
+  };
+  fmt::print("{:<22}  {:>9}  {:>8}\n", "network", "test acc", "loss");
+  row("float", report.before);
+  row("8 bits, retrained", report.after);
+}
+
+}  // namespace
+
+int run(const TrainCommand& command) {
+  const octet::Experiment experiment = octet::read_experiment(command.experiment, command.overrides);
+  octet::require(!experiment.quantization, command.experiment.string(),
+                 ": the experiment has quantization; octet retrain runs it");
+  const std::optional<octet::RunResult> result = run_experiment("train", command, experiment);
+  if (!result) return kInterrupted;
+  fmt::print("\ntest accuracy {} after {} steps\n", percent(result->epochs.back().test_accuracy), result->steps);
+  print_run(*result);
+  return kSuccess;
+}
+
+int run(const RetrainCommand& command) {
+  const octet::Experiment experiment = octet::read_experiment(command.train.experiment, command.train.overrides);
+  octet::require(experiment.quantization.has_value(), command.train.experiment.string(),
+                 ": the experiment has no quantization; octet train runs it");
+  const std::optional<octet::RunResult> result = run_experiment("retrain", command.train, experiment);
+  if (!result) return kInterrupted;
+  octet::Observer quiet;
+  const octet::RetrainingReport report = octet::retraining_report(result->directory, quiet);
+  fmt::print("\n");
+  print_layers(report.layers);
+  fmt::print("\n");
+  print_accuracies(report);
+  fmt::print("\n");
+  print_run(*result);
   return kSuccess;
 }

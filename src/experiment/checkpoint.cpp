@@ -13,6 +13,7 @@ namespace octet::detail {
 namespace {
 
 constexpr const char* kFormat = "octet checkpoint 2";
+constexpr const char* kQuantConfig = "quant_config";
 
 std::vector<StateEntry> entries_of(Module& module, Optimizer& optimizer) {
   std::vector<StateEntry> entries;
@@ -31,11 +32,12 @@ std::vector<StateEntry> entries_of(Module& module, Optimizer& optimizer) {
 
 void save_checkpoint(const std::filesystem::path& path, const CheckpointHeader& header, Module& module,
                      Optimizer& optimizer) {
-  save_state(path, entries_of(module, optimizer),
-             {{"format", kFormat},
-              {"experiment", to_json(header.experiment)},
-              {"data", to_json(header.data)},
-              {"progress", to_json(to_document(header.progress))}});
+  Metadata metadata = {{"format", kFormat},
+                       {"experiment", to_json(header.experiment)},
+                       {"data", to_json(header.data)},
+                       {"progress", to_json(to_document(header.progress))}};
+  if (!header.quant_config.empty()) metadata[kQuantConfig] = header.quant_config;
+  save_state(path, entries_of(module, optimizer), metadata);
 }
 
 CheckpointHeader read_checkpoint_header(const std::filesystem::path& path) {
@@ -48,8 +50,10 @@ CheckpointHeader read_checkpoint_header(const std::filesystem::path& path) {
   const std::string format = part("format");
   require(format == kFormat, path.string(), ": the format is \"", format, "\", expected \"", kFormat, '"');
   const auto document = [&](const std::string& key) { return parse_json(part(key), path.string() + " (" + key + ")"); };
-  return {
-      .experiment = document("experiment"), .data = document("data"), .progress = parse_progress(document("progress"))};
+  return {.experiment = document("experiment"),
+          .data = document("data"),
+          .progress = parse_progress(document("progress")),
+          .quant_config = metadata.contains(kQuantConfig) ? part(kQuantConfig) : ""};
 }
 
 void require_same_run(const std::filesystem::path& path, const CheckpointHeader& header, const Document& experiment,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "octet/base/document.h"
 #include "octet/experiment/progress.h"
@@ -17,6 +18,7 @@ struct CheckpointHeader {
   Document experiment;  ///< as to_document() writes it
   Document data;        ///< hashes of the datasets
   Progress progress;
+  std::string quant_config = {};  ///< as in Network (network.h)
 };
 
 void save_checkpoint(const std::filesystem::path& path, const CheckpointHeader& header, Module& module,

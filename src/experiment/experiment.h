@@ -86,6 +86,14 @@ struct OptimizerSpec {
   }
 };
 
+/// Retraining: which float network it starts from, and how that is quantized.
+struct QuantizationSpec {
+  std::string weights;       ///< a run directory or a weights file
+  std::string config = {};   ///< file with the configuration of every layer; "": one is made from `definition`
+  Document definition = {};  ///< simplified configuration: a map, or the path of a file as a string; null: defaults
+  bool quantize_shortcuts = false;  ///< as in QuantRetrainOptions
+};
+
 struct Experiment {
   std::string name;  ///< letters, digits, '-', '_' and '.'
   std::int64_t seed = 1;
@@ -99,6 +107,7 @@ struct Experiment {
   double label_smoothing = 0.0;
   std::optional<double> grad_clip = {};  ///< the largest norm of all gradients together
   std::int64_t eval_batch_size = 256;
+  std::optional<QuantizationSpec> quantization = {};  ///< none: a float network is trained from its initial weights
 
   // The rest has no influence on results; a resumed run may have it otherwise.
   std::int64_t workers = 2;           ///< threads that read and transform images

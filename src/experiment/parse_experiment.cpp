@@ -10,6 +10,7 @@
 #include "octet/base/utf8.h"
 #include "octet/data/known_datasets.h"
 #include "octet/experiment/experiment.h"
+#include "octet/quant/simplified_config.h"
 
 namespace octet {
 namespace {
@@ -272,6 +273,21 @@ ScheduleSpec parse_schedule(Fields& schedule, std::int64_t epochs) {
   return spec;
 }
 
+QuantizationSpec parse_quantization(Fields& quantization) {
+  QuantizationSpec spec{.weights = quantization.get_string("weights"),
+                        .config = quantization.get_string("config", ""),
+                        .quantize_shortcuts = quantization.get_bool("shortcuts", false)};
+  if (spec.weights.empty()) quantization.fail_at("weights", "is empty");
+  if (const Document* const definition = quantization.find("definition")) {
+    if (!spec.config.empty()) quantization.fail_at("definition", "excludes config");
+    // An inline one is checked here, where its lines are known; a file is read when the run begins.
+    if (definition->kind() != Document::Kind::kString) parse_quant_document(*definition);
+    spec.definition = *definition;
+  }
+  quantization.finish();
+  return spec;
+}
+
 std::string parse_name(Fields& experiment) {
   std::string name = experiment.get_string("name");
   const auto fits = [](char c) {
@@ -318,6 +334,10 @@ Experiment parse_experiment(const Document& document, std::span<const std::strin
   e.label_smoothing = top.get_real("label_smoothing", kBelowOne, 0.0);
   if (top.has("grad_clip")) e.grad_clip = top.get_real("grad_clip", kPositive);
   e.eval_batch_size = top.get_int("eval_batch_size", {1, 65536}, 256);
+  if (top.has("quantization")) {
+    Fields quantization = top.fields("quantization");
+    e.quantization = parse_quantization(quantization);
+  }
   e.workers = top.get_int("workers", {0, 256}, 2);
   e.checkpoint_every = top.get_int("checkpoint_every", kCount, 1);
   e.log_every = top.get_int("log_every", kCount, 50);

@@ -62,4 +62,12 @@ RunDirectory find_run_directory(const Experiment& experiment, const fs::path& ch
   return directory;
 }
 
+fs::path weights_file(const fs::path& path) {
+  if (!fs::is_directory(path)) return path;
+  const RunDirectory directory{path};
+  require(fs::exists(directory.weights()), directory.weights().string(), ": there is no such file; ",
+          fs::exists(directory.manifest()) ? "the run is not complete, resume it" : "the directory holds no run");
+  return directory.weights();
+}
+
 }  // namespace octet

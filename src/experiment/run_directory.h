@@ -16,6 +16,10 @@ struct RunDirectory {
   std::filesystem::path log() const { return root / "log.jsonl"; }
   std::filesystem::path checkpoint() const { return root / "checkpoint.safetensors"; }
   std::filesystem::path weights() const { return root / "weights.safetensors"; }  ///< once the run is complete
+
+  // Of runs with quantization: how each layer is quantized, and, once the run is complete, its scales and offsets.
+  std::filesystem::path quant_config() const { return root / "quant_config.json"; }
+  std::filesystem::path record() const { return root / "record.txt"; }
 };
 
 /// Makes the directory of a new run: `chosen`, or if that is empty the experiment's run_dir, with -2, -3, ... behind it
@@ -25,5 +29,8 @@ RunDirectory create_run_directory(const Experiment& experiment, const std::files
 /// The directory of a run that can be resumed: `chosen`, or if that is empty the last one that create_run_directory()
 /// made. Throws Error if there is none, or if it has no checkpoint.
 RunDirectory find_run_directory(const Experiment& experiment, const std::filesystem::path& chosen);
+
+/// `path`, or if that is a directory the weights of the run in it. Throws Error if that run is not complete.
+std::filesystem::path weights_file(const std::filesystem::path& path);
 
 }  // namespace octet

@@ -9,10 +9,10 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
-#include "octet/experiment/checkpoint.h"
 #include "octet/experiment/system_info.h"
 #include "octet/experiment/weights_hash.h"
 #include "octet/nn/state.h"
+#include "octet/quant/create_quant_retrain_model.h"
 
 namespace octet::detail {
 namespace {
@@ -34,10 +34,10 @@ Document names_of_classes(const Dataset& dataset) {
   return names;
 }
 
-Document shape_of_input(const Experiment& experiment, const Dataset& dataset) {
+Shape shape_of_input(const Experiment& experiment, const Dataset& dataset) {
   Rng rng(0);
   const Image image = apply_steps(experiment.test_transforms, dataset.get(0).image, rng);
-  return Document::list({image.channels, image.height, image.width});
+  return {image.channels, image.height, image.width};
 }
 
 Document result_of(const Progress& progress, const std::string& weights_sha256) {
@@ -74,43 +74,54 @@ MachineUse this_machine(std::int64_t from_step) {
 
 RunRecord::RunRecord(const Experiment& experiment, const Datasets& data, const TrainOptions& options)
     : experiment_(experiment),
+      options_(options),
       experiment_document_(to_document(experiment)),
       data_(Document::map({{"train", describe(*data.train)}, {"test", describe(*data.test)}})),
       class_names_(names_of_classes(*data.train)),
       input_shape_(shape_of_input(experiment, *data.test)),
-      resuming_(options.resume),
-      allow_other_machine_(options.allow_other_machine),
-      directory_(options.resume ? find_run_directory(experiment, options.run_directory)
-                                : create_run_directory(experiment, options.run_directory)),
-      started_(now_utc()) {}
-
-Progress RunRecord::begin(Module& module, Optimizer& optimizer) {
-  const Progress progress = resuming_ ? resume(module, optimizer) : begin_new();
-  write_manifest("running", progress);
-  return progress;
+      started_(now_utc()) {
+  if (options.resume) {
+    find_checkpoint();
+    network_ = network_of_make(experiment, input_shape_, checkpoint_->quant_config, directory_.checkpoint().string());
+  } else {
+    network_ = first_network(experiment, input_shape_);
+  }
 }
 
-Progress RunRecord::begin_new() {
-  write_file_atomically(directory_.experiment(), to_json(experiment_document_, kIndent) + '\n');
-  log_.emplace(directory_.log(), 0);
-  return {.machines = {this_machine(0)}};
-}
-
-Progress RunRecord::resume(Module& module, Optimizer& optimizer) {
+void RunRecord::find_checkpoint() {
+  directory_ = find_run_directory(experiment_, options_.run_directory);
   const Document manifest =
       parse_json(read_file(directory_.manifest(), DocumentLimits().max_bytes), directory_.manifest().string());
   require(manifest.at("status").as_string() != "complete", directory_.root.string(),
           ": the run is complete; there is nothing to resume");
   const std::filesystem::path path = directory_.checkpoint();
-  const CheckpointHeader header = read_checkpoint_header(path);
-  require_same_run(path, header, experiment_document_, data_);
-  Progress progress = header.progress;
-  const MachineUse then = progress.machines.back(), now = this_machine(progress.step);
-  if (!allow_other_machine_) require_same_machine(path, then, now);
-  load_checkpoint_state(path, module, optimizer);
+  checkpoint_ = read_checkpoint_header(path);
+  require_same_run(path, *checkpoint_, experiment_document_, data_);
+  const MachineUse& then = checkpoint_->progress.machines.back();
+  if (!options_.allow_other_machine) require_same_machine(path, then, this_machine(checkpoint_->progress.step));
+}
+
+Progress RunRecord::begin(Optimizer& optimizer) {
+  const Progress progress = checkpoint_ ? resume(optimizer) : begin_new();
+  write_manifest("running", progress);
+  return progress;
+}
+
+Progress RunRecord::begin_new() {
+  directory_ = create_run_directory(experiment_, options_.run_directory);
+  write_file_atomically(directory_.experiment(), to_json(experiment_document_, kIndent) + '\n');
+  if (!network_.quant_config.empty()) write_file_atomically(directory_.quant_config(), network_.quant_config);
+  log_.emplace(directory_.log(), 0);
+  return {.machines = {this_machine(0)}};
+}
+
+Progress RunRecord::resume(Optimizer& optimizer) {
+  load_checkpoint_state(directory_.checkpoint(), *network_.module, optimizer);
+  Progress progress = checkpoint_->progress;
   log_.emplace(directory_.log(), progress.log_bytes);
   progress.resumed_at.push_back(progress.step);
-  if (!same_machine(then, now)) progress.machines.push_back(now);
+  const MachineUse now = this_machine(progress.step);
+  if (!same_machine(progress.machines.back(), now)) progress.machines.push_back(now);
   return progress;
 }
 
@@ -130,28 +141,36 @@ void RunRecord::log_epoch(const EpochReport& epoch) {
   log_->append(line);
 }
 
-void RunRecord::save_checkpoint(Progress& progress, Module& module, Optimizer& optimizer) {
+void RunRecord::save_checkpoint(Progress& progress, Optimizer& optimizer) {
   progress.log_bytes = log_->bytes();
-  detail::save_checkpoint(directory_.checkpoint(),
-                          {.experiment = experiment_document_, .data = data_, .progress = progress}, module, optimizer);
+  detail::save_checkpoint(
+      directory_.checkpoint(),
+      {.experiment = experiment_document_, .data = data_, .progress = progress, .quant_config = network_.quant_config},
+      *network_.module, optimizer);
 }
 
-RunResult RunRecord::stop(Progress& progress, Module& module, Optimizer& optimizer) {
-  save_checkpoint(progress, module, optimizer);
+RunResult RunRecord::stop(Progress& progress, Optimizer& optimizer) {
+  save_checkpoint(progress, optimizer);
   write_manifest("stopped", progress);
   return {.directory = directory_.root,
           .complete = false,
           .steps = progress.step,
           .epochs = progress.epochs,
-          .weights_sha256 = weights_hash(module)};
+          .weights_sha256 = weights_hash(*network_.module)};
 }
 
-RunResult RunRecord::complete(const Progress& progress, Module& module) {
-  save_weights(module, directory_.weights(),
-               {{"experiment", to_json(experiment_document_)},
-                {"class_names", to_json(class_names_)},
-                {"input_shape", to_json(input_shape_)}});
-  const std::string hash = weights_hash(module);
+RunResult RunRecord::complete(const Progress& progress) {
+  Document input_shape = Document::list();
+  for (const std::int64_t size : input_shape_) input_shape.append(size);
+  Metadata metadata = {{"experiment", to_json(experiment_document_)},
+                       {"class_names", to_json(class_names_)},
+                       {"input_shape", to_json(input_shape)}};
+  if (!network_.quant_config.empty()) {
+    metadata["quant_config"] = network_.quant_config;
+    write_record_file(directory_.record(), quant_record(*network_.module, network_.force_fp16_quant));
+  }
+  save_weights(*network_.module, directory_.weights(), metadata);
+  const std::string hash = weights_hash(*network_.module);
   write_manifest("complete", progress, hash);
   return {.directory = directory_.root,
           .complete = true,

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "octet/base/document.h"
+#include "octet/experiment/checkpoint.h"
 #include "octet/experiment/experiment.h"
+#include "octet/experiment/network.h"
 #include "octet/experiment/observer.h"
 #include "octet/experiment/progress.h"
 #include "octet/experiment/run_directory.h"
@@ -18,35 +20,42 @@ namespace octet::detail {
 
 class RunRecord {
  public:
-  /// Makes or finds the run's directory. Reads all data once, for its hashes.
+  /// Reads all data once, for its hashes, and, of a run that goes on, the head of its checkpoint. Writes nothing yet.
   RunRecord(const Experiment& experiment, const Datasets& data, const TrainOptions& options);
 
-  /// Where the run begins: at its start, or at the checkpoint, whose state `module` and `optimizer` then have.
-  Progress begin(Module& module, Optimizer& optimizer);
+  /// The run's network; if the run goes on, its state is still to come.
+  const Network& network() const { return network_; }
+
+  /// Where the run begins: at its start, in a new directory, or at the checkpoint, whose state the network and
+  /// `optimizer` then have.
+  Progress begin(Optimizer& optimizer);
 
   void log_step(const StepReport& step, double images_per_second);
   void log_epoch(const EpochReport& epoch);
-  void save_checkpoint(Progress& progress, Module& module, Optimizer& optimizer);
+  void save_checkpoint(Progress& progress, Optimizer& optimizer);
 
   /// The run stops here, and can be resumed.
-  RunResult stop(Progress& progress, Module& module, Optimizer& optimizer);
-  /// The run is complete: weights and final manifest.
-  RunResult complete(const Progress& progress, Module& module);
+  RunResult stop(Progress& progress, Optimizer& optimizer);
+  /// The run is complete: weights, the record of quantization, and the final manifest.
+  RunResult complete(const Progress& progress);
 
   const RunDirectory& directory() const { return directory_; }
 
  private:
+  void find_checkpoint();
   Progress begin_new();
-  Progress resume(Module& module, Optimizer& optimizer);
+  Progress resume(Optimizer& optimizer);
   void write_manifest(const char* status, const Progress& progress, const std::string& weights_sha256 = "");
 
   const Experiment& experiment_;
+  const TrainOptions options_;
   Document experiment_document_;
   Document data_;  ///< sizes and hashes of the datasets
   Document class_names_;
-  Document input_shape_;  ///< [C, H, W] of a transformed test image
-  bool resuming_, allow_other_machine_;
+  Shape input_shape_;  ///< [C, H, W] of a transformed test image
   RunDirectory directory_;
+  std::optional<CheckpointHeader> checkpoint_;  ///< of a run that goes on
+  Network network_;
   std::optional<RunLog> log_;
   std::string started_;
 };

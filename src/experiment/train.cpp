@@ -10,6 +10,7 @@
 #include "octet/autograd/ops.h"
 #include "octet/base/error.h"
 #include "octet/experiment/evaluate.h"
+#include "octet/experiment/network.h"
 #include "octet/experiment/progress.h"
 #include "octet/experiment/run_record.h"
 #include "octet/experiment/setup.h"
@@ -41,6 +42,16 @@ Length length_of(const Experiment& experiment, const DataLoader& data) {
   return {per_epoch, total, (total + per_epoch - 1) / per_epoch};
 }
 
+/// Steps at the start of the run in which first clips are looked for. A checkpoint would lack what was seen so far, and
+/// an evaluation would be seen, too: there is neither before they are found.
+std::int64_t length_of_search(Module& net, const Length& length) {
+  const std::int64_t steps = detail::steps_of_search(net);
+  const std::int64_t first_epoch = std::min(length.steps_per_epoch, length.total_steps);
+  require(steps <= first_epoch, "train: the first clips are to be found in batch_num = ", steps,
+          " steps, but the first epoch has ", first_epoch);
+  return steps;
+}
+
 float finite_loss(const Tensor& loss, const detail::Progress& at, double lr) {
   const float value = loss.item();
   require(std::isfinite(value), "train: the loss became ", std::isnan(value) ? "nan" : "infinite", " in step ",
@@ -55,17 +66,18 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
   const detail::Datasets data = detail::open_datasets(experiment);
   DataLoader train_data = detail::train_loader(experiment, data.train);
   const DataLoader test_data = detail::test_loader(experiment, data.test);
-  const std::unique_ptr<Module> net = detail::initial_model(experiment);
-  const std::unique_ptr<Optimizer> optimizer = detail::make_optimizer(experiment.optimizer, *net);
-  const std::vector<Tensor> parameters = net->parameters();
+  detail::RunRecord record(experiment, data, options);
+  Module& net = *record.network().module;
+  const std::unique_ptr<Optimizer> optimizer = detail::make_optimizer(experiment.optimizer, net);
+  const std::vector<Tensor> parameters = net.parameters();
   const Length length = length_of(experiment, train_data);
+  const std::int64_t search = length_of_search(net, length);
   const Schedule schedule =
       detail::make_schedule(experiment.schedule, experiment.optimizer.lr(), length.steps_per_epoch, length.total_steps);
-  detail::RunRecord record(experiment, data, options);
-  detail::Progress at = record.begin(*net, *optimizer);
+  detail::Progress at = record.begin(*optimizer);
   observer.started({.directory = record.directory().root,
                     .model = experiment.model.name,
-                    .parameters = net->parameter_count(),
+                    .parameters = net.parameter_count(),
                     .train_samples = train_data.samples(),
                     .test_samples = test_data.samples(),
                     .epochs = length.epochs,
@@ -73,15 +85,15 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
                     .total_steps = length.total_steps,
                     .first_step = at.step});
 
-  const auto stopped = [&] { return options.stop && *options.stop; };
+  const auto stopped = [&] { return options.stop && *options.stop && at.step >= search; };
   Stopwatch watch;
   while (at.epoch < length.epochs) {
-    net->train();
+    net.train();
     train_data.set_epoch(at.epoch, at.batch);
     for (const auto& [images, labels] : train_data) {
       if (stopped() || at.step == length.total_steps) break;
       optimizer->set_lr(schedule.lr(at.step));
-      const Tensor logits = (*net)(images);
+      const Tensor logits = net(images);
       const Tensor loss =
           cross_entropy(logits, labels, {.label_smoothing = static_cast<float>(experiment.label_smoothing)});
       const float loss_value = finite_loss(loss, at, optimizer->lr());
@@ -96,16 +108,16 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
       observer.stepped(step);
     }
     watch.lap();
-    const std::optional<Evaluation> test = stopped() ? std::nullopt : evaluate(*net, test_data, observer, options.stop);
-    if (!test) return record.stop(at, *net, *optimizer);
+    const std::optional<Evaluation> test = stopped() ? std::nullopt : evaluate(net, test_data, observer, options.stop);
+    if (!test) return record.stop(at, *optimizer);
 
     const EpochReport epoch = at.end_epoch(schedule.lr(at.step - 1), test->loss, test->accuracy, watch.lap());
     record.log_epoch(epoch);
     observer.epoch_ended(epoch);
     if (at.epoch % experiment.checkpoint_every == 0 || at.epoch == length.epochs)
-      record.save_checkpoint(at, *net, *optimizer);
+      record.save_checkpoint(at, *optimizer);
   }
-  return record.complete(at, *net);
+  return record.complete(at);
 }
 
 }  // namespace octet

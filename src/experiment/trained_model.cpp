@@ -8,6 +8,7 @@
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 #include "octet/data/batch.h"
+#include "octet/experiment/network.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/setup.h"
 #include "octet/nn/safetensors.h"
@@ -18,44 +19,67 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path weights_path(const fs::path& path) {
-  if (!fs::is_directory(path)) return path;
-  const RunDirectory directory{path};
-  require(fs::exists(directory.weights()), directory.weights().string(), ": there is no such file; ",
-          fs::exists(directory.manifest()) ? "the run is not complete, resume it" : "the directory holds no run");
-  return directory.weights();
-}
+/// The parts of a weight file's header that a run writes.
+class Header {
+ public:
+  explicit Header(fs::path path) : path_(std::move(path)), metadata_(safetensors::File::read(path_).metadata()) {}
+
+  Document document(const std::string& key) const {
+    const auto found = metadata_.find(key);
+    require(found != metadata_.end(), path_.string(), ": its header has no \"", key,
+            "\", as weights that Octet trained do; name their experiment");
+    return parse_json(found->second, text(path_.string(), " (", key, ")"));
+  }
+  /// [C, H, W].
+  Shape input_shape() const {
+    const Document shape = document("input_shape");
+    Shape sizes;
+    for (const Document& size : shape.items()) sizes.push_back(size.as_integer());
+    require(sizes.size() == 3, path_.string(), ": its header does not fit its experiment (input_shape ", sizes, ")");
+    return sizes;
+  }
+  /// As it is; "" if there is none.
+  std::string quant_config() const {
+    const auto found = metadata_.find("quant_config");
+    return found == metadata_.end() ? "" : found->second;
+  }
+
+ private:
+  fs::path path_;
+  safetensors::Metadata metadata_;
+};
 
 }  // namespace
 
 TrainedModel load_trained_model(const fs::path& weights, const Experiment& experiment) {
-  TrainedModel model{.module = detail::initial_model(experiment),
+  const fs::path file = weights_file(weights);
+  TrainedModel model{.module = {},
                      .experiment = experiment,
                      .class_names = numbered_classes(experiment.model.options.num_classes),
                      .input_shape = {}};
-  load_weights(*model.module, weights_path(weights));
+  std::string quant_config;
+  if (experiment.quantization) {
+    const Header header(file);
+    model.input_shape = header.input_shape();
+    quant_config = header.quant_config();
+  }
+  model.module = detail::network_of_make(experiment, model.input_shape, quant_config, file.string()).module;
+  load_weights(*model.module, file);
   model.module->eval();
   return model;
 }
 
 TrainedModel load_trained_model(const fs::path& path) {
-  const fs::path weights = weights_path(path);
-  const safetensors::Metadata metadata = safetensors::File::read(weights).metadata();
-  const auto document = [&](const std::string& key) {
-    const auto found = metadata.find(key);
-    require(found != metadata.end(), weights.string(), ": its header has no \"", key,
-            "\", as weights that Octet trained do; name their experiment");
-    return parse_json(found->second, text(weights.string(), " (", key, ")"));
-  };
-  TrainedModel model = load_trained_model(weights, parse_experiment(document("experiment"), model_names()));
-  const Document names = document("class_names"), shape = document("input_shape");
+  const fs::path weights = weights_file(path);
+  const Header header(weights);
+  TrainedModel model = load_trained_model(weights, parse_experiment(header.document("experiment"), model_names()));
+  model.input_shape = header.input_shape();
   model.class_names.clear();
+  const Document names = header.document("class_names");
   for (const Document& name : names.items()) model.class_names.push_back(name.as_string());
-  for (const Document& size : shape.items()) model.input_shape.push_back(size.as_integer());
   const auto classes = static_cast<std::size_t>(model.experiment.model.options.num_classes);
-  require(model.class_names.size() <= classes && model.input_shape.size() == 3, weights.string(),
-          ": its header does not fit its experiment (", model.class_names.size(), " class names for ", classes,
-          " classes, input_shape ", model.input_shape, ")");
+  require(model.class_names.size() <= classes, weights.string(), ": its header does not fit its experiment (",
+          model.class_names.size(), " class names for ", classes, " classes)");
   for (std::size_t i = model.class_names.size(); i < classes; ++i) model.class_names.push_back(std::to_string(i));
   return model;
 }

@@ -137,6 +137,13 @@ Document write(const OneCycleSpec& cycle) {
                         {"final_div_factor", cycle.final_div_factor}});
 }
 
+Document write(const QuantizationSpec& quantization) {
+  return Document::map({{"weights", quantization.weights},
+                        {"config", quantization.config.empty() ? Document() : Document(quantization.config)},
+                        {"definition", quantization.definition},
+                        {"shortcuts", quantization.quantize_shortcuts}});
+}
+
 template <typename... Ts>
 Document write_any(const std::variant<Ts...>& value) {
   return std::visit([](const auto& v) { return write(v); }, value);
@@ -176,6 +183,7 @@ Document to_document(const Experiment& e) {
                         {"label_smoothing", e.label_smoothing},
                         {"grad_clip", e.grad_clip ? Document(*e.grad_clip) : Document()},
                         {"eval_batch_size", e.eval_batch_size},
+                        {"quantization", e.quantization ? write(*e.quantization) : Document()},
                         {"workers", e.workers},
                         {"checkpoint_every", e.checkpoint_every},
                         {"log_every", e.log_every},

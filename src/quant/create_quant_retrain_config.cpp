@@ -2,6 +2,7 @@
 #include "octet/quant/create_quant_retrain_config.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
@@ -49,19 +50,23 @@ QuantRetrainReport report(const std::vector<QuantizableLayer>& layers, const Qua
 QuantRetrainReport create_quant_retrain_config(const std::filesystem::path& config_file, Module& model,
                                                const Tensor& input_data,
                                                const std::optional<std::filesystem::path>& config_definition) {
+  const QuantRetrainConfigText made = quant_retrain_config_text(
+      model, input_data, config_definition ? read_simplified_config(*config_definition) : SimplifiedConfig());
+  make_parent_folders(config_file);
+  write_file_atomically(config_file, made.json);
+  return made.report;
+}
+
+QuantRetrainConfigText quant_retrain_config_text(Module& model, const Tensor& input_data,
+                                                 const SimplifiedConfig& definition) {
   require(input_data.defined(), "create_quant_retrain_config: input_data is undefined");
   const std::vector<QuantizableLayer> layers = find_quantizable_layers(model, evaluation_trace(model, input_data));
   require_any(layers);
-  const SimplifiedConfig definition =
-      config_definition ? read_simplified_config(*config_definition) : SimplifiedConfig();
   std::vector<std::string> warnings;
   const QuantRetrainConfig config = apply_simplified_config(definition, layers, warnings);
-
   QuantRetrainReport result = report(layers, config);
   result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
-  make_parent_folders(config_file);
-  write_file_atomically(config_file, to_json_text(config));
-  return result;
+  return {to_json_text(config), std::move(result)};
 }
 
 }  // namespace octet

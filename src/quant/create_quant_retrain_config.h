@@ -12,6 +12,7 @@
 namespace octet {
 
 class Module;
+struct SimplifiedConfig;
 
 /// What happens to the layers of a model, and what its owner should know.
 struct QuantRetrainReport {
@@ -32,5 +33,13 @@ struct QuantRetrainReport {
 QuantRetrainReport create_quant_retrain_config(const std::filesystem::path& config_file, Module& model,
                                                const Tensor& input_data,
                                                const std::optional<std::filesystem::path>& config_definition = {});
+
+/// What create_quant_retrain_config() writes and returns, for who keeps the configuration elsewhere than in a file.
+struct QuantRetrainConfigText {
+  std::string json;
+  QuantRetrainReport report;
+};
+QuantRetrainConfigText quant_retrain_config_text(Module& model, const Tensor& input_data,
+                                                 const SimplifiedConfig& definition);
 
 }  // namespace octet

@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "octet/base/document.h"
 #include "octet/base/error.h"
+#include "octet/base/file.h"
 #include "octet/base/utf8.h"
 #include "octet/nn/activation_layers.h"
 #include "octet/nn/norm_layers.h"
@@ -24,7 +26,7 @@ struct Plan {
   bool force_fp16_quant;
 };
 
-Plan plan_for(Module& model, const std::filesystem::path& config_file, const Tensor& input) {
+Plan plan_for(Module& model, std::string_view config_text, std::string source, const Tensor& input) {
   require(input.defined(), "create_quant_retrain_model: input_data is undefined");
   const Graph graph = evaluation_trace(model, input);
   const std::vector<QuantizableLayer> layers = find_quantizable_layers(model, graph);
@@ -34,8 +36,12 @@ Plan plan_for(Module& model, const std::filesystem::path& config_file, const Ten
     const auto* const norm = dynamic_cast<const BatchNorm2d*>(&module);
     if (norm && norm->running_mean().defined()) batch_norms.push_back(path);
   });
-  const QuantRetrainConfig config = read_quant_retrain_config(config_file, layers);
+  const QuantRetrainConfig config = parse_quant_retrain_config(config_text, std::move(source), layers);
   return {plan_conversion(graph, config, layers, batch_norms), config.force_fp16_quant};
+}
+
+Plan plan_for(Module& model, const std::filesystem::path& config_file, const Tensor& input) {
+  return plan_for(model, read_file(config_file, DocumentLimits().max_bytes), config_file.string(), input);
 }
 
 // Puts an Identity in the slot's place and returns what was there.
@@ -115,6 +121,12 @@ std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& 
   std::unique_ptr<Module> converted = convert(model, plan_for(model, config_file, input_data), options);
   write_record_file(record_file, {});
   return converted;
+}
+
+QuantRetrainModel quant_retrain_model(std::string_view config, std::string source, Module& model,
+                                      const Tensor& input_data, const QuantRetrainOptions& options) {
+  const Plan plan = plan_for(model, config, std::move(source), input_data);
+  return {convert(model, plan, options), plan.force_fp16_quant};
 }
 
 std::unique_ptr<Module> restore_quant_retrain_model(const std::filesystem::path& config_file, Module& model,

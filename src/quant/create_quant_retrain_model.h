@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "octet/autograd/tensor.h"
 #include "octet/nn/module.h"
@@ -28,9 +29,17 @@ std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& 
                                                    const std::filesystem::path& record_file, const Tensor& input_data,
                                                    const QuantRetrainOptions& options = {});
 
-/// The same, and then the state of a model that was converted and trained like this, from safetensors, and its record.
-/// `sub_key`: only the tensors whose names start with it and a dot ("model" in checkpoints of a run). A "module."
-/// before all names is taken off. Throws Error likewise, and for tensors that do not fit.
+/// The copy alone, by a configuration that is in memory; `source` names it in messages.
+struct QuantRetrainModel {
+  std::unique_ptr<Module> module;
+  bool force_fp16_quant;  ///< for quant_record()
+};
+QuantRetrainModel quant_retrain_model(std::string_view config, std::string source, Module& model,
+                                      const Tensor& input_data, const QuantRetrainOptions& options = {});
+
+/// As create_quant_retrain_model(), and then the state of a model that was converted and trained like this, from
+/// safetensors, and its record. `sub_key`: only the tensors whose names start with it and a dot ("model" in checkpoints
+/// of a run). A "module." before all names is taken off. Throws Error likewise, and for tensors that do not fit.
 std::unique_ptr<Module> restore_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
                                                     const std::filesystem::path& record_file, const Tensor& input_data,
                                                     const std::filesystem::path& checkpoint,

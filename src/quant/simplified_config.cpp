@@ -118,11 +118,13 @@ std::vector<QuantOverride> read_overrides(Fields& fields, std::string_view key, 
   return overrides;
 }
 
-SimplifiedConfig read(const Document& file) {
-  refuse_nulls(file);
-  Fields fields(file);
+}  // namespace
+
+SimplifiedConfig parse_quant_document(const Document& map) {
+  refuse_nulls(map);
+  Fields fields(map);
   refuse_pruning(fields);
-  SimplifiedConfig config{.position = file.position()};
+  SimplifiedConfig config{.position = map.position()};
   config.batch_num = fields.get_int("batch_num", {1, kMaxBatchNum}, config.batch_num);
   config.force_fp16_quant = fields.get_choice<bool>("fakequant_precision_mode", {{"FORCE_FP16_QUANT", true}}, false);
   config.global = read_blocks(fields);
@@ -136,15 +138,13 @@ SimplifiedConfig read(const Document& file) {
   return config;
 }
 
-}  // namespace
-
 SimplifiedConfig parse_quant_cfg(std::string_view text, std::string source) {
   SimplifiedQuantConfig message;
-  return read(parse_protobuf_text(text, std::move(source), message));
+  return parse_quant_document(parse_protobuf_text(text, std::move(source), message));
 }
 
 SimplifiedConfig parse_quant_yaml(std::string_view text, std::string source) {
-  return read(parse_yaml(text, std::move(source)));
+  return parse_quant_document(parse_yaml(text, std::move(source)));
 }
 
 SimplifiedConfig read_simplified_config(const std::filesystem::path& path) {

@@ -51,6 +51,8 @@ struct SimplifiedConfig {
 /// line, column, key, rule) for what is not of that form, unknown keys, values without meaning, and pruning keys.
 SimplifiedConfig parse_quant_cfg(std::string_view text, std::string source);
 SimplifiedConfig parse_quant_yaml(std::string_view text, std::string source);
+/// The same from a map that was read already, as a part of another file.
+SimplifiedConfig parse_quant_document(const Document& map);
 /// One of the two: .yaml and .yml are YAML.
 SimplifiedConfig read_simplified_config(const std::filesystem::path& path);
 

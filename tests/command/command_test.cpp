@@ -212,6 +212,35 @@ TEST_F(OctetCommand, WritesQuantizationConfigurations) {
             "\"resnet20\"?\n");
 }
 
+TEST_F(OctetCommand, RetrainsWithQuantization) {
+  ASSERT_EQ(run(train_).code, 0);
+  std::vector<std::string> retrain = train_;
+  retrain[0] = "retrain";
+  const Result plain = run(retrain);
+  EXPECT_EQ(plain.code, 1);
+  EXPECT_EQ(plain.output, "octet: " + experiment_ + ": the experiment has no quantization; octet train runs it\n");
+
+  for (const char* const setting :
+       {"name=q", "quantization.weights=runs/synthetic_smoke", "quantization.shortcuts=true", "optimizer.lr=0.01"})
+    retrain.insert(retrain.end(), {"--set", setting});
+  const Result result = run(retrain);
+  EXPECT_EQ(result.code, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("run directory: runs/q\n"));
+  EXPECT_THAT(result.output,
+              HasSubstr("\nlayer                   clip min   clip max       scale  offset    clipped\n"));
+  EXPECT_THAT(result.output, HasSubstr("\nlayer2.0.downsample.0  "));
+  EXPECT_THAT(result.output, HasSubstr("\nfloat  "));
+  EXPECT_THAT(result.output, HasSubstr("\n8 bits, retrained  "));
+  EXPECT_THAT(result.output, HasSubstr(manifest("runs/q").at("result").at("weights_sha256").as_string()));
+  EXPECT_TRUE(fs::exists(directory_ / "runs/q/quant_config.json"));
+  EXPECT_TRUE(fs::exists(directory_ / "runs/q/record.txt"));
+  EXPECT_EQ(run({"eval", "runs/q"}).code, 0);
+
+  retrain[0] = "train";
+  EXPECT_EQ(run(retrain).output,
+            "octet: " + experiment_ + ": the experiment has quantization; octet retrain runs it\n");
+}
+
 TEST_F(OctetCommand, EndsWithACheckpointOnCtrlC) {
   for (int signal : {SIGINT, SIGTERM}) {
     const std::string run_dir = "stopped-" + std::to_string(signal);

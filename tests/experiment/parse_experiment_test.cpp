@@ -163,7 +163,7 @@ const BadCase kBadCases[] = {
      "e.yaml:7:41: schedule.warmup_epochs: has to be less than epochs (4)"},
     {"WarmupOfACycle",
      {.more = "schedule: {name: one_cycle, warmup_epochs: 1}\n"},
-     R"(e.yaml:7:29: unknown key "warmup_epochs" in schedule; known keys: name, pct_start, div_factor, final_div_factor)"},
+     R"(e.yaml:7:28: unknown key "warmup_epochs" in schedule; known keys: name, pct_start, div_factor, final_div_factor)"},
     {"TransformsThatAreNoList",
      {.more = "train_transforms: {name: resize, size: 3}\n"},
      "e.yaml:7:19: train_transforms: expected a list, got a map"},
@@ -198,6 +198,39 @@ const BadCase kBadCases[] = {
 
 INSTANTIATE_TEST_SUITE_P(ParseExperiment, BadExperiment, testing::ValuesIn(kBadCases),
                          [](const auto& bad_case) { return std::string(bad_case.param.about); });
+
+TEST(ParseExperiment, ReadsQuantization) {
+  EXPECT_FALSE(parse(Lines{}).quantization.has_value());
+  const Experiment defaults = parse({.more = "quantization: {weights: runs/a}\n"});
+  ASSERT_TRUE(defaults.quantization.has_value());
+  EXPECT_EQ(defaults.quantization->weights, "runs/a");
+  EXPECT_EQ(defaults.quantization->config, "");
+  EXPECT_TRUE(defaults.quantization->definition.is_null());
+  EXPECT_FALSE(defaults.quantization->quantize_shortcuts);
+
+  const Experiment full = parse({.more = R"(quantization:
+  weights: w.safetensors
+  shortcuts: true
+  definition: {batch_num: 2}
+)"});
+  EXPECT_TRUE(full.quantization->quantize_shortcuts);
+  EXPECT_EQ(full.quantization->definition.at("batch_num").as_integer(), 2);
+  EXPECT_EQ(parse({.more = "quantization: {weights: w, definition: q.cfg}"}).quantization->definition.as_string(),
+            "q.cfg");
+}
+
+TEST(ParseExperiment, RefusesQuantizationThatMeansNothing) {
+  const auto error = [](const std::string& section) { return error_of({.more = "quantization: " + section + "\n"}); };
+  EXPECT_EQ(error("{shortcuts: true}"), "e.yaml:7:15: missing key \"weights\" in quantization");
+  EXPECT_EQ(error("{weights: ''}"), "e.yaml:7:25: quantization.weights: is empty");
+  EXPECT_EQ(error("{weights: a, shortcut: true}"),
+            "e.yaml:7:28: unknown key \"shortcut\" in quantization; did you mean \"shortcuts\"?");
+  EXPECT_EQ(error("{weights: a, config: q.json, definition: q.cfg}"),
+            "e.yaml:7:56: quantization.definition: excludes config");
+  EXPECT_EQ(error("{weights: a, definition: {batch_nums: 2}}"),
+            "e.yaml:7:41: unknown key \"batch_nums\"; did you mean \"batch_num\"?");
+  EXPECT_EQ(error("{weights: a, definition: 3}"), "e.yaml:7:40: expected a map, got the integer 3");
+}
 
 }  // namespace
 }  // namespace octet

@@ -9,6 +9,7 @@
 #include "octet/base/file.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/kernels/parallel.h"
+#include "octet/quant/quant_record.h"
 #include "support/error_text.h"
 #include "support/file_size_limit.h"
 #include "support/run_recorder.h"
@@ -248,6 +249,92 @@ TEST(Train, RefusesImagesOfAnotherSizeThanTheCrop) {
                 train_in(fresh_path(), {{"train_transforms", "[{name: center_crop, size: 9}]"}});
               }),
               testing::HasSubstr("9"));
+}
+
+// ---- with quantization ---------------------------------------------------------------------------------------------
+
+class Retrain : public testing::Test {
+ protected:
+  Retrain() : float_run_(fresh_path("float")) { train_in(float_run_, {{"max_steps", "4"}}); }
+
+  RunResult run(const std::filesystem::path& directory, const std::vector<Override>& overrides = {},
+                bool resume = false) const {
+    Observer quiet;
+    return train(test::tiny_retraining(float_run_, overrides), quiet, {.run_directory = directory, .resume = resume});
+  }
+  RunResult run_until(std::int64_t step, const std::filesystem::path& directory,
+                      const std::vector<Override>& overrides = {}) const {
+    std::atomic<bool> stop = false;
+    RunRecorder recorder;
+    recorder.on_step = [&](const StepReport& report) { stop = report.step >= step; };
+    return train(test::tiny_retraining(float_run_, overrides), recorder, {.run_directory = directory, .stop = &stop});
+  }
+
+  const std::filesystem::path float_run_;
+};
+
+TEST_F(Retrain, LeavesConfigurationAndRecord) {
+  const RunDirectory directory{fresh_path()};
+  const RunResult result = run(directory.root);
+  EXPECT_TRUE(result.complete);
+  EXPECT_EQ(result.steps, 8);
+  const Document config = parse_json(read_file(directory.quant_config(), 1 << 20), "config");
+  EXPECT_TRUE(config.at("conv1").at("retrain_enable").as_bool());
+  EXPECT_TRUE(config.at("fc").at("retrain_enable").as_bool());
+  std::vector<std::string> layers;
+  for (const Document::Member& member : config.members())
+    if (member.value.kind() == Document::Kind::kMap) layers.push_back(member.key);
+  const QuantRecord record = read_record_file(directory.record(), layers);
+  EXPECT_EQ(record.layers.size(), layers.size());
+}
+
+TEST_F(Retrain, HasTheBitsOfAStraightRunWhereverItStops) {
+  for (const char* const definition :
+       {"{batch_num: 1}", "{batch_num: 3, retrain_weight_quant_config: {ulq_retrain: {}}}"}) {
+    const std::vector<Override> overrides = {{"quantization.definition", definition}};
+    const RunResult straight = run(fresh_path("straight"), overrides);
+    for (const std::int64_t step : {1, 2, 3, 4, 7, 8}) {
+      const auto directory = fresh_path("stopped");
+      EXPECT_FALSE(run_until(step, directory, overrides).complete);
+      const RunResult resumed = run(directory, overrides, /*resume=*/true);
+      EXPECT_EQ(resumed.weights_sha256, straight.weights_sha256) << definition << ", stopped after step " << step;
+      EXPECT_EQ(resumed.epochs.back().test_loss, straight.epochs.back().test_loss);
+    }
+  }
+}
+
+TEST_F(Retrain, LooksForItsFirstClipsBeforeItStops) {
+  const std::vector<Override> overrides = {{"quantization.definition", "{batch_num: 3}"}};
+  EXPECT_EQ(run_until(1, fresh_path("searching"), overrides).steps, 3);
+  EXPECT_EQ(run_until(4, fresh_path("found"), overrides).steps, 4);
+  const auto none = fresh_path("none");
+  EXPECT_EQ(error_text([&] {
+              run(none, {{"quantization.definition", "{batch_num: 5}"}});
+            }),
+            "train: the first clips are to be found in batch_num = 5 steps, but the first epoch has 4");
+  EXPECT_FALSE(std::filesystem::exists(none));
+}
+
+TEST_F(Retrain, GoesOnWithoutTheFilesThatItBeganWith) {
+  const auto config = fresh_path("quant.yaml");
+  write_file_atomically(config, "skip_layers: [fc]\n");
+  const std::vector<Override> overrides = {{"quantization.definition", config.string()}};
+  const std::string expected = run(fresh_path("straight"), overrides).weights_sha256;
+  const auto directory = fresh_path("stopped");
+  run_until(2, directory, overrides);
+  write_file_atomically(config, "batch_num: 2\n");
+  std::filesystem::remove_all(float_run_);
+  EXPECT_EQ(run(directory, overrides, /*resume=*/true).weights_sha256, expected);
+}
+
+TEST_F(Retrain, SameBitsForAnyNumberOfThreads) {
+  const int before = kernels::num_threads();
+  const std::string expected = run(fresh_path("base")).weights_sha256;
+  for (const int threads : {1, 3}) {
+    kernels::set_num_threads(threads);
+    EXPECT_EQ(run(fresh_path("threads")).weights_sha256, expected) << threads << " threads";
+  }
+  kernels::set_num_threads(before);
 }
 
 }  // namespace

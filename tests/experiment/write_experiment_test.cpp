@@ -46,6 +46,15 @@ TEST(WriteExperiment, OptionalValuesSurvive) {
   expect_survives({{"max_steps", "7"}, {"grad_clip", "0.5"}, {"label_smoothing", "0.1"}, {"seed", "12"}});
 }
 
+TEST(WriteExperiment, QuantizationSurvives) {
+  expect_survives({{"quantization", "{weights: runs/a}"}});
+  expect_survives({{"quantization", "{weights: runs/a, config: quant.json, shortcuts: true}"}});
+  expect_survives({{"quantization", "{weights: runs/a, definition: quant.cfg}"}});
+  expect_survives({{"quantization",
+                    "{weights: a, definition: {batch_num: 3, skip_layers: [fc], retrain_data_quant_config: "
+                    "{ulq_quantize: {clip_max_min: {clip_max: 3.0, clip_min: -1.0}}}}}"}});
+}
+
 TEST(WriteExperiment, FloatsAreWrittenAsTheyWereRead) {
   const Document written =
       to_document(tiny_experiment({{"test_transforms", "[{name: normalize, mean: 0.286, std: 0.353}]"}}));

@@ -36,6 +36,18 @@ inline Experiment tiny_experiment(const std::vector<Override>& overrides = {}) {
   return parse_experiment(document, model_names());
 }
 
+/// Its retraining in 8 bits, from these weights.
+inline Experiment tiny_retraining(const std::filesystem::path& weights, const std::vector<Override>& overrides = {}) {
+  std::vector<Override> all = {{"name", "tiny_qat"},
+                               {"quantization", "{shortcuts: true}"},
+                               {"quantization.weights", weights.string()},
+                               {"epochs", "2"},
+                               {"optimizer.lr", "0.01"},
+                               {"schedule", "{name: cosine}"}};
+  all.insert(all.end(), overrides.begin(), overrides.end());
+  return tiny_experiment(all);
+}
+
 /// A path of this test's own, where nothing is yet.
 inline std::filesystem::path fresh_path(const std::string& name = "run") {
   const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();

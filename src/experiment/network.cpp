@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/network.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "octet/base/error.h"
+#include "octet/base/file.h"
+#include "octet/experiment/run_directory.h"
+#include "octet/experiment/setup.h"
+#include "octet/nn/state.h"
+#include "octet/quant/create_quant_retrain_config.h"
+#include "octet/quant/create_quant_retrain_model.h"
+#include "octet/quant/qat_layers.h"
+#include "octet/quant/simplified_config.h"
+
+namespace octet::detail {
+namespace {
+
+SimplifiedConfig definition_of(const QuantizationSpec& spec) {
+  switch (spec.definition.kind()) {
+    case Document::Kind::kNull:
+      return {};
+    case Document::Kind::kString:
+      return read_simplified_config(spec.definition.as_string());
+    default:
+      return parse_quant_document(spec.definition);
+  }
+}
+
+Tensor sample(const Shape& input) {
+  Shape shape = input;
+  shape.insert(shape.begin(), 1);
+  return Tensor::zeros(shape);
+}
+
+Network quantized(const Experiment& experiment, Module& float_module, const Shape& input, std::string quant_config,
+                  const std::string& source) {
+  QuantRetrainModel made = quant_retrain_model(quant_config, source, float_module, sample(input),
+                                               {.quantize_shortcuts = experiment.quantization->quantize_shortcuts});
+  return {std::move(made.module), std::move(quant_config), made.force_fp16_quant};
+}
+
+}  // namespace
+
+Network first_network(const Experiment& experiment, const Shape& input) {
+  if (!experiment.quantization) return {initial_model(experiment)};
+  const QuantizationSpec& spec = *experiment.quantization;
+  const std::unique_ptr<Module> module = float_network(experiment);
+  module->train();
+  if (!spec.config.empty())
+    return quantized(experiment, *module, input, read_file(spec.config, DocumentLimits().max_bytes), spec.config);
+  std::string made = quant_retrain_config_text(*module, sample(input), definition_of(spec)).json;
+  return quantized(experiment, *module, input, std::move(made), "quantization");
+}
+
+Network network_of_make(const Experiment& experiment, const Shape& input, const std::string& quant_config,
+                        const std::string& source) {
+  std::unique_ptr<Module> module = initial_model(experiment);
+  if (!experiment.quantization) return {std::move(module)};
+  require(!quant_config.empty(), source, ": its header has no \"quant_config\", as those of quantized networks do");
+  return quantized(experiment, *module, input, quant_config, source);
+}
+
+std::unique_ptr<Module> float_network(const Experiment& experiment) {
+  require(experiment.quantization.has_value(), "experiment ", experiment.name, ": has no quantization");
+  const std::filesystem::path weights = experiment.quantization->weights;
+  require(std::filesystem::exists(weights), "quantization.weights: there is no ", weights.string(),
+          ": the float network must be trained first");
+  std::unique_ptr<Module> module = initial_model(experiment);
+  load_weights(*module, weights_file(weights));
+  module->eval();
+  return module;
+}
+
+std::int64_t steps_of_search(Module& module) {
+  std::int64_t steps = 0;
+  module.visit([&](const std::string&, Module& layer) {
+    const auto* const qat = dynamic_cast<const QatModule*>(&layer);
+    if (qat && qat->config().retrain_enable && !qat->activation_quantizer().initialised())
+      steps = std::max(steps, qat->config().retrain_data_config.batch_num);
+  });
+  return steps;
+}
+
+}  // namespace octet::detail

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/retraining_report.h"
+
+#include "octet/base/error.h"
+#include "octet/experiment/network.h"
+#include "octet/experiment/setup.h"
+#include "octet/experiment/trained_model.h"
+
+namespace octet {
+
+RetrainingReport retraining_report(const std::filesystem::path& run_directory, Observer& observer) {
+  const TrainedModel retrained = load_trained_model(run_directory);
+  require(retrained.experiment.quantization.has_value(), run_directory.string(),
+          ": the run's experiment has no quantization");
+  const std::unique_ptr<Module> before = detail::float_network(retrained.experiment);
+  const DataLoader data = detail::test_loader(retrained.experiment, detail::open_test_set(retrained.experiment));
+
+  RetrainingReport report{.before = *evaluate(*before, data, observer), .after = {}, .layers = {}};
+  report.layers =
+      activation_ranges(*retrained.module, [&] { report.after = *evaluate(*retrained.module, data, observer); });
+  return report;
+}
+
+}  // namespace octet
