@@ -30,34 +30,37 @@ Graph cut_at(const Graph& graph, int output) {
   return cut;
 }
 
-void compare(const Graph& graph, int output, const std::vector<float>& input, const std::vector<float>& expected,
-             std::uint64_t seed, std::int64_t batch, ExactnessCounts& counts) {
-  const std::string name = text("network ", seed, ", ", graph.values[static_cast<std::size_t>(output)].name);
-  const deploy::Model model = deploy::Model::parse(write_onnx(cut_at(graph, output)), name);
-  const std::vector<float> got = model.run(input, batch);
+}  // namespace
+
+void compare_values(const std::string& name, const std::vector<float>& expected, const std::vector<float>& got,
+                    ExactnessCounts& counts) {
   ++counts.tensors;
   counts.values += static_cast<std::int64_t>(expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     if (i < got.size() && std::memcmp(&got[i], &expected[i], sizeof(float)) == 0) continue;
     if (counts.differences++ == 0)
       counts.first_difference =
-          text(name, ", value ", i, ": oracle ", expected[i], ", deployed ", i < got.size() ? got[i] : 0.0F);
+          text(name, ", value ", i, ": expected ", expected[i], ", got ", i < got.size() ? got[i] : 0.0F);
   }
 }
 
-}  // namespace
-
-void compare_random_network(std::uint64_t seed, std::int64_t batch, ExactnessCounts& counts) {
-  const Graph graph = random_graph(seed, batch);
-  const std::vector<float> input = random_input(graph, seed);
+void compare_network(const std::string& name, const Graph& graph, const std::vector<float>& input, std::int64_t batch,
+                     ExactnessCounts& counts) {
   const std::vector<OracleTensor> oracle = run_oracle(graph, input);
   ++counts.networks;
   for (const Node& node : graph.nodes) {
     const bool is_output = node.output == graph.outputs[0];
     const OracleTensor& tensor = oracle[static_cast<std::size_t>(node.output)];
     if (!is_output && (node.op != "dequantize" || tensor.values.empty())) continue;
-    compare(graph, node.output, input, tensor.values, seed, batch, counts);
+    const std::string what = text(name, ", ", graph.values[static_cast<std::size_t>(node.output)].name);
+    const deploy::Model model = deploy::Model::parse(write_onnx(cut_at(graph, node.output)), what);
+    compare_values(what, tensor.values, model.run(input, batch), counts);
   }
+}
+
+void compare_random_network(std::uint64_t seed, std::int64_t batch, ExactnessCounts& counts) {
+  const Graph graph = random_graph(seed, batch);
+  compare_network(text("network ", seed), graph, random_input(graph, seed), batch, counts);
 }
 
 }  // namespace octet::test
