@@ -35,7 +35,8 @@ def compare(build, model, threads, rounds):
         "peer_tuned_img_s": round(tuned.images_per_second, 1),
         "ratio": round(peer.median / octet.median, 3),
         "ratio_tuned": round(tuned.median / octet.median, 3),
-        "octet_rss_mb": round(octet.rss_mb), "peer_rss_mb": round(peer.rss_mb), "peer_tuned_rss_mb": round(tuned.rss_mb),
+        "octet_rss_mb": round(octet.rss_mb), "peer_rss_mb": round(peer.rss_mb),
+        "peer_tuned_rss_mb": round(tuned.rss_mb),
         "convolution_share": round(warm.convolution_share, 3), **warm.unwanted,
     }), flush=True)
 

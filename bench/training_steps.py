@@ -76,8 +76,8 @@ def take_turns(servers, steps, rounds):
 def print_table(model, threads, rows):
     """On stderr; rows are pairs of a name and a Server."""
     first = rows[0][1]
-    print(f"\n{model}, batch {first.about['batch']}, {threads} threads, medians of {len(first.seconds)} interleaved steps",
-          file=sys.stderr)
+    print(f"\n{model}, batch {first.about['batch']}, {threads} threads, "
+          f"medians of {len(first.seconds)} interleaved steps", file=sys.stderr)
     print(f"  {'':28}{'ms/step':>9}{'images/s':>10}{'peak MB':>9}", file=sys.stderr)
     for name, server in rows:
         print(f"  {name:28}{server.median * 1e3:9.1f}{server.images_per_second:10.1f}{server.rss_mb:9.0f}",

@@ -117,7 +117,7 @@ def build(name, in_channels, classes):
 
 
 def prepare_qat(net):
-    """The network with fused modules and fake quantization of the input, every weight (per channel) and every output."""
+    """The network with fused modules and fake quantization of its input, weights (per channel), outputs and sums."""
     from torch.ao import quantization
     from torch.ao.nn.quantized import FloatFunctional
 
