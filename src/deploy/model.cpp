@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <mutex>
 
 #include "octet/base/error.h"
@@ -14,35 +13,58 @@
 
 namespace octet::deploy {
 
+namespace {
+
+constexpr std::size_t kMostPlans = 8;  // kept: each has the weights in its formats
+
+struct KeptPlan {
+  std::int64_t batch;
+  int threads;
+  std::shared_ptr<const Plan> plan;
+};
+
+}  // namespace
+
 struct Model::State {
   std::string source;
   Graph graph;
   Shape input;  // -1 first: any batch
   mutable std::mutex mutex;
-  mutable std::map<std::pair<std::int64_t, int>, std::unique_ptr<const Plan>> plans;  // by batch and threads
+  mutable std::vector<KeptPlan> plans;  // the latest used last
 
-  const Plan& plan(std::int64_t batch) const;
+  std::shared_ptr<const Plan> plan(std::int64_t batch) const;
+  std::shared_ptr<const Plan> make_plan(std::int64_t batch) const;
   void check_batch(std::int64_t batch) const {
     require(batch >= 1, source, ": the batch must be at least 1, is ", batch);
     require(input[0] < 0 || input[0] == batch, source, ": the model is for a batch of ", input[0], ", not ", batch);
   }
 };
 
-const Plan& Model::State::plan(std::int64_t batch) const {
+std::shared_ptr<const Plan> Model::State::make_plan(std::int64_t batch) const {
+  const ContextScope scope(source);
+  Graph sized = graph;
+  Shape shape = input;
+  shape[0] = batch;
+  infer_shapes(sized, {&shape, 1});
+  Program program = lower(fold_bias(std::move(sized)));
+  fuse(program);
+  return std::make_shared<const Plan>(std::move(program));
+}
+
+std::shared_ptr<const Plan> Model::State::plan(std::int64_t batch) const {
   check_batch(batch);
+  const int threads = kernels::num_threads();
   const std::lock_guard lock(mutex);
-  std::unique_ptr<const Plan>& plan = plans[{batch, kernels::num_threads()}];
-  if (!plan) {
-    const ContextScope scope(source);
-    Graph sized = graph;
-    Shape shape = input;
-    shape[0] = batch;
-    infer_shapes(sized, {&shape, 1});
-    Program program = lower(fold_bias(std::move(sized)));
-    fuse(program);
-    plan = std::make_unique<const Plan>(std::move(program));
+  const auto found =
+      std::ranges::find_if(plans, [&](const KeptPlan& kept) { return kept.batch == batch && kept.threads == threads; });
+  if (found != plans.end()) {
+    std::rotate(found, found + 1, plans.end());
+  } else {
+    KeptPlan made{batch, threads, make_plan(batch)};
+    if (plans.size() == kMostPlans) plans.erase(plans.begin());
+    plans.push_back(std::move(made));
   }
-  return *plan;
+  return plans.back().plan;
 }
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -84,7 +106,7 @@ Shape Model::input_shape() const { return state_->input; }
 const std::map<std::string, std::string>& Model::metadata() const { return state_->graph.metadata; }
 
 Shape Model::output_shape() const {
-  Shape shape = state_->plan(std::max<std::int64_t>(state_->input[0], 1)).output_shape();
+  Shape shape = state_->plan(std::max<std::int64_t>(state_->input[0], 1))->output_shape();
   if (!shape.empty()) shape[0] = state_->input[0];
   return shape;
 }
@@ -103,7 +125,8 @@ void check_input(const std::string& source, const Shape& shape, std::int64_t bat
 }  // namespace
 
 void Model::run(std::span<const float> input, std::int64_t batch, std::span<float> output) const {
-  const Plan& plan = state_->plan(batch);
+  const std::shared_ptr<const Plan> kept = state_->plan(batch);
+  const Plan& plan = *kept;
   check_input(state_->source, state_->input, batch, input.size());
   require(static_cast<std::int64_t>(output.size()) == element_count(plan.output_shape()), state_->source,
           ": the output has ", element_count(plan.output_shape()), " values, there is room for ", output.size());
@@ -111,14 +134,15 @@ void Model::run(std::span<const float> input, std::int64_t batch, std::span<floa
 }
 
 std::vector<float> Model::run(std::span<const float> input, std::int64_t batch) const {
-  std::vector<float> output(static_cast<std::size_t>(element_count(state_->plan(batch).output_shape())));
+  std::vector<float> output(static_cast<std::size_t>(element_count(state_->plan(batch)->output_shape())));
   run(input, batch, output);
   return output;
 }
 
 std::vector<LayerTime> Model::profile(std::span<const float> input, std::int64_t batch, int repetitions) const {
   using Clock = std::chrono::steady_clock;
-  const Plan& plan = state_->plan(batch);
+  const std::shared_ptr<const Plan> kept = state_->plan(batch);
+  const Plan& plan = *kept;
   check_input(state_->source, state_->input, batch, input.size());
   require(repetitions >= 1, "profile: repetitions must be at least 1, got ", repetitions);
   std::vector<float> output(static_cast<std::size_t>(element_count(plan.output_shape())));

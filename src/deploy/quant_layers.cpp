@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <mutex>
 #include <utility>
 
 #include "octet/base/error.h"
 #include "octet/deploy/float16.h"
 #include "octet/deploy/packed_scale.h"
 #include "octet/kernels/int8_inference.h"
+#include "octet/kernels/parallel.h"
 
 namespace octet::deploy {
 namespace {
@@ -80,6 +82,13 @@ struct QuantLayer::Engine {
   std::vector<float> scale;
   std::vector<std::int64_t> bias;  // with what offset_x adds to every sum
 
+  // The sums for the shape that came last.
+  mutable std::mutex mutex;
+  mutable kernels::ConvShape last_shape;
+  mutable int last_threads = 0;
+  mutable std::shared_ptr<const kernels::Int8Layer> last;
+  std::shared_ptr<const kernels::Int8Layer> sums_for(const kernels::ConvShape& s) const;
+
   std::int64_t in_channels() const { return transposed ? shape.co : shape.ci; }
   std::int64_t out_channels() const { return transposed ? shape.ci : shape.co; }
 
@@ -110,6 +119,20 @@ void QuantLayer::Engine::take(const QuantParameters& p, bool has_bias) {
   }
 }
 
+std::shared_ptr<const kernels::Int8Layer> QuantLayer::Engine::sums_for(const kernels::ConvShape& s) const {
+  const std::lock_guard lock(mutex);
+  if (!last || last_shape != s || last_threads != kernels::num_threads()) {
+    kernels::Int8Epilogue unused;
+    unused.bias.assign(scale.size(), 0.0F);
+    unused.scale.assign(scale.size(), 1.0F);
+    last = std::make_shared<const kernels::Int8Layer>(
+        kernels::Int8Sums{s, transposed, static_cast<std::int32_t>(offset_x) + 128}, weight, unused);
+    last_shape = s;
+    last_threads = kernels::num_threads();
+  }
+  return last;
+}
+
 QuantOutput QuantLayer::Engine::run(const kernels::ConvShape& s, const Int8Tensor& x, Shape output_shape) const {
   const std::int64_t channels = out_channels(), in = in_channels();
   const std::int64_t in_pixels = transposed ? s.oh * s.ow : s.h * s.w,
@@ -123,12 +146,8 @@ QuantOutput QuantLayer::Engine::run(const kernels::ConvShape& s, const Int8Tenso
       for (std::int64_t i = 0; i < in_pixels; ++i)
         q[static_cast<std::size_t>((n * in_pixels + i) * in + c)] =
             static_cast<std::uint8_t>(x.values[static_cast<std::size_t>((n * in + c) * in_pixels + i)] + 128);
-  kernels::Int8Epilogue unused;
-  unused.bias.assign(scale.size(), 0.0F);
-  unused.scale.assign(scale.size(), 1.0F);
-  const kernels::Int8Layer sums({s, transposed, static_cast<std::int32_t>(offset_x) + 128}, weight, unused);
   std::vector<std::int32_t> acc(static_cast<std::size_t>(count));
-  sums.sums(q.data(), acc.data());
+  sums_for(s)->sums(q.data(), acc.data());
   for (std::int64_t n = 0; n < s.n; ++n)
     for (std::int64_t c = 0; c < channels; ++c)
       for (std::int64_t i = 0; i < out_pixels; ++i) {

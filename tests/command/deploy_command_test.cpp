@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// octet run, bench and eval with ONNX files.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "octet/base/file.h"
+
+namespace octet {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+const std::string kModel = std::string(OCTET_TEST_DATA) + "/onnx/resnet20_ort_qdq_u8s8.onnx";
+
+struct Answer {
+  int exit_code;
+  std::string output;  // standard error included
+};
+
+Answer octet(const std::string& arguments) {
+  FILE* const pipe = popen((std::string(OCTET_COMMAND) + ' ' + arguments + " 2>&1").c_str(), "r");
+  Answer answer{-1, {}};
+  char buffer[4096];
+  while (const std::size_t count = fread(buffer, 1, sizeof buffer, pipe)) answer.output.append(buffer, count);
+  const int status = pclose(pipe);
+  if (WIFEXITED(status)) answer.exit_code = WEXITSTATUS(status);
+  return answer;
+}
+
+std::string experiment_file() {
+  const std::string path = testing::TempDir() + "/deploy_command.yaml";
+  write_file_atomically(path, R"(name: deployed
+model: {name: resnet20}
+data: {kind: synthetic, train_samples: 8, test_samples: 40, size: 32, channels: 3, classes: 10}
+epochs: 1
+batch_size: 8
+optimizer: {name: sgd, lr: 0.1}
+)");
+  return path;
+}
+
+TEST(OctetBench, PrintsOneLinePerLayerAndASum) {
+  const Answer answer = octet("bench " + kModel + " --batch 2 --threads 1 --repetitions 2");
+  EXPECT_EQ(answer.exit_code, 0) << answer.output;
+  EXPECT_THAT(answer.output, AllOf(HasSubstr("GOP/s"), HasSubstr("/layers/layers.8/conv2/Conv"),
+                                   HasSubstr("conv2d + quantize + add + quantize"), HasSubstr("batch 2, 1 threads: ")));
+}
+
+TEST(OctetEval, EvaluatesAnOnnxFileOnAnExperimentsTestData) {
+  const Answer answer = octet("eval " + kModel + " --data " + experiment_file());
+  EXPECT_EQ(answer.exit_code, 0) << answer.output;
+  EXPECT_THAT(answer.output, HasSubstr("40 test images: accuracy "));
+}
+
+TEST(OctetRun, NamesWhatTheFileDoesNotSay) {
+  const Answer answer = octet("run " + kModel + " image.png");
+  EXPECT_EQ(answer.exit_code, 1);
+  EXPECT_THAT(answer.output, HasSubstr("its metadata has no \"experiment\", as files that Octet wrote do; name one"));
+}
+
+TEST(OctetRun, ShowsClassesOfAnImage) {
+  const Answer answer =
+      octet("run " + kModel + ' ' + OCTET_TEST_DATA + "/images/rgb.png --top 2 --experiment " + experiment_file());
+  // The picture has another size than the network takes: the message says both.
+  EXPECT_EQ(answer.exit_code, 1);
+  EXPECT_THAT(answer.output, HasSubstr("the network takes images of [-1, 3, 32, 32]"));
+}
+
+TEST(OctetBench, RefusesWhatIsNoModel) {
+  const Answer answer = octet("bench " + std::string(OCTET_TEST_DATA) + "/images/rgb.png");
+  EXPECT_EQ(answer.exit_code, 1);
+  EXPECT_THAT(answer.output, HasSubstr("rgb.png: not an ONNX model, or a damaged one"));
+}
+
+}  // namespace
+}  // namespace octet
