@@ -12,7 +12,7 @@ dependencies:
 configure: dependencies
 	@cmake --preset release
 
-demo: configure ## install what is missing, build, and train a ResNet on real images
+demo: configure ## install what is missing, build, train a ResNet on real images, and retrain it in 8 bits
 	@$(BUILD) --target octet
 	@scripts/demo.sh build/release/octet
 

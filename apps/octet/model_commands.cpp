@@ -22,7 +22,8 @@ octet::TrainedModel load(const std::filesystem::path& model, const std::filesyst
   for (const octet::Override& change : overrides) document.set(change.key, change.value);
   loaded.experiment = octet::parse_experiment(document, octet::model_names());
   for (const std::string& line : octet::differences(trained, octet::to_document(loaded.experiment)))
-    octet::require(!line.starts_with("model."), "--set cannot change the network that was trained (", line, ")");
+    octet::require(!line.starts_with("model.") && !line.starts_with("quantization"),
+                   "--set cannot change the network that was trained (", line, ")");
   return loaded;
 }
 

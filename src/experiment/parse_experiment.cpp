@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// parse_experiment of experiment.h: needs base only, so that it can be fuzzed alone.
+// parse_experiment of experiment.h: needs base and the readers of quant only, so that it can be fuzzed alone.
 #include <algorithm>
 #include <limits>
 #include <utility>

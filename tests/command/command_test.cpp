@@ -235,6 +235,8 @@ TEST_F(OctetCommand, RetrainsWithQuantization) {
   EXPECT_TRUE(fs::exists(directory_ / "runs/q/quant_config.json"));
   EXPECT_TRUE(fs::exists(directory_ / "runs/q/record.txt"));
   EXPECT_EQ(run({"eval", "runs/q"}).code, 0);
+  EXPECT_EQ(run({"eval", "runs/q", "--set", "quantization.shortcuts=false"}).output,
+            "octet: --set cannot change the network that was trained (quantization.shortcuts: true and false)\n");
 
   retrain[0] = "train";
   EXPECT_EQ(run(retrain).output,
