@@ -19,6 +19,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/rng.h"
+#include "octet/kernels/int8_cut.h"
 #include "octet/kernels/int8_layer.h"
 #include "octet/kernels/memory.h"
 #include "octet/kernels/parallel.h"
@@ -29,123 +30,36 @@ namespace {
 
 using dnnl::memory;
 
-constexpr std::int64_t kTileBytes = std::int64_t{256} << 10;  // of a unit's sums
-constexpr std::int64_t kSmallImage = 256;                     // pixels; too few rows to share out fairly
-constexpr std::int64_t kChannelBlock = 64;
-
 enum class Path { kOwnZeroPoint, kOnes, kSplit, kFloat, kLoop };
-
-// ---- cutting --------------------------------------------------------------------------------------------------------
-
-struct Unit {
-  std::size_t variant;
-  std::int64_t x, position;  // where its input and its results begin
-};
-
-// A part of a layer that units share.
-struct Part {
-  Int8LayerShape shape;
-  std::int64_t first_channel;  // of its weights
-
-  friend bool operator==(const Part&, const Part&) = default;
-};
-
-struct Cut {
-  std::vector<Unit> units;
-  std::vector<Part> parts;
-
-  void add(const Part& part, std::int64_t x, std::int64_t position) {
-    auto found = std::ranges::find(parts, part);
-    if (found == parts.end()) found = parts.insert(parts.end(), part);
-    units.push_back({static_cast<std::size_t>(found - parts.begin()), x, position});
-  }
-};
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-Cut cut_images(const Int8LayerShape& l, std::int64_t images) {
-  Cut cut;
-  for (std::int64_t n = 0; n < l.s.n; n += images) {
-    Part part{l, 0};
-    part.shape.s.n = std::min(images, l.s.n - n);
-    cut.add(part, n * l.in_image(), n * l.out_image());
-  }
-  return cut;
-}
-
-Cut cut_channels(const Int8LayerShape& l, std::int64_t channels) {
-  Cut cut;
-  for (std::int64_t n = 0; n < l.s.n; ++n)
-    for (std::int64_t c = 0; c < l.s.co; c += channels) {
-      Part part{l, c};
-      part.shape.s.n = 1;
-      part.shape.s.co = std::min(channels, l.s.co - c);
-      cut.add(part, n * l.in_image(), n * l.out_image() + c);
-    }
-  return cut;
-}
-
-// Output rows begin .. end - 1 as a convolution of the input rows that they see.
-Cut cut_rows(const Int8LayerShape& l, std::int64_t rows) {
-  Cut cut;
-  const ConvShape& s = l.s;
-  for (std::int64_t n = 0; n < s.n; ++n)
-    for (std::int64_t begin = 0; begin < s.oh; begin += rows) {
-      const std::int64_t end = std::min(begin + rows, s.oh);
-      const std::int64_t top = begin * s.stride.h - s.padding.h;
-      const std::int64_t bottom = (end - 1) * s.stride.h - s.padding.h + s.dilation.h * (s.kh - 1) + 1;
-      const std::int64_t first = std::clamp<std::int64_t>(top, 0, s.h - 1);
-      const std::int64_t last = std::clamp<std::int64_t>(bottom, first + 1, s.h);
-      Part part{l, 0};
-      part.shape.s.n = 1;
-      part.shape.s.h = last - first;
-      part.shape.s.oh = end - begin;
-      part.shape.s.padding.h = first - top;
-      cut.add(part, n * l.in_image() + first * s.w * s.ci, n * l.out_image() + begin * s.ow * s.co);
-    }
-  return cut;
-}
-
-Cut cut_layer(const Int8LayerShape& l, std::int64_t threads) {
-  const ConvShape& s = l.s;
-  const std::int64_t image_bytes = l.out_image() * static_cast<std::int64_t>(sizeof(std::int32_t));
-  const std::int64_t parts = std::max(ceil_div(image_bytes, 2 * kTileBytes), ceil_div(threads, s.n));
-  if (!l.plain() || parts == 1)
-    return cut_images(l, std::clamp<std::int64_t>(kTileBytes / image_bytes, 1, ceil_div(s.n, threads)));
-  const std::int64_t channels = ceil_div(ceil_div(s.co, parts), kChannelBlock) * kChannelBlock;
-  if (s.oh * s.ow <= kSmallImage && s.groups == 1 && channels < s.co) return cut_channels(l, channels);
-  return cut_rows(l, ceil_div(s.oh, parts));
-}
 
 // ---- one part on oneDNN ---------------------------------------------------------------------------------------------
 
 memory::desc zero_point_desc() { return memory::desc({1}, memory::data_type::s32, memory::format_tag::x); }
 
-// The memory objects of one run at a time; their data are set for each.
+// The memory objects of one run at a time; where source and destination lie is set for each.
 struct Arguments {
+  Buffer scratchpad_buffer;
   memory src, weights, dst, scratchpad, zero_point;
 
-  explicit Arguments(const ConvPrimitive& conv)
-      : src(conv.src, onednn_engine(), DNNL_MEMORY_NONE),
-        weights(conv.weights, onednn_engine(), DNNL_MEMORY_NONE),
+  Arguments(const ConvPrimitive& conv, const void* packed_weights, const std::int32_t& zero)
+      : scratchpad_buffer(static_cast<std::int64_t>(conv.scratchpad.get_size())),
+        src(conv.src, onednn_engine(), DNNL_MEMORY_NONE),
+        weights(wrap(conv.weights, packed_weights)),
         dst(conv.dst, onednn_engine(), DNNL_MEMORY_NONE),
-        scratchpad(conv.scratchpad, onednn_engine(), DNNL_MEMORY_NONE),
-        zero_point(zero_point_desc(), onednn_engine(), DNNL_MEMORY_NONE) {}
+        scratchpad(wrap(conv.scratchpad, scratchpad_buffer.data())),
+        zero_point(wrap(zero_point_desc(), &zero)) {}
 };
 
 // Arguments that wait for the next run.
 class ArgumentPool {
  public:
-  std::unique_ptr<Arguments> take(const ConvPrimitive& conv) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!free_.empty()) {
-        std::unique_ptr<Arguments> taken = std::move(free_.back());
-        free_.pop_back();
-        return taken;
-      }
-    }
-    return std::make_unique<Arguments>(conv);
+  /// Null if none waits.
+  std::unique_ptr<Arguments> take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return nullptr;
+    std::unique_ptr<Arguments> taken = std::move(free_.back());
+    free_.pop_back();
+    return taken;
   }
   void give_back(std::unique_ptr<Arguments> arguments) {
     const std::lock_guard lock(mutex_);
@@ -182,7 +96,8 @@ ZeroPointShare share_of(const Int8LayerShape& l, std::int32_t zero_point, const 
 }
 
 struct Variant {
-  Part part;
+  Int8Part part;
+  std::int32_t zero_point;
   Path path = Path::kLoop;
   ConvPrimitive conv{};
   const std::int8_t* weights = nullptr;  // row-major, of this part
@@ -196,22 +111,19 @@ struct Variant {
   std::int64_t inputs() const { return part.shape.s.n * part.shape.in_image(); }
 };
 
-void execute(const Variant& v, const std::uint8_t* x, const std::int32_t* zero_point, std::int32_t* acc) {
-  const Buffer scratchpad(static_cast<std::int64_t>(v.conv.scratchpad.get_size()));
-  std::unique_ptr<Arguments> a = v.arguments->take(v.conv);
+void execute(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
+  std::unique_ptr<Arguments> a = v.arguments->take();
+  if (!a) a = std::make_unique<Arguments>(v.conv, v.packed.data(), v.zero_point);
   a->src.set_data_handle(const_cast<std::uint8_t*>(x));
-  a->weights.set_data_handle(v.packed.data());
   a->dst.set_data_handle(acc);
-  a->scratchpad.set_data_handle(scratchpad.data());
-  a->zero_point.set_data_handle(const_cast<std::int32_t*>(zero_point));
   const dnnl_exec_arg_t list[] = {{DNNL_ARG_SRC, a->src.get()},
                                   {DNNL_ARG_WEIGHTS, a->weights.get()},
                                   {DNNL_ARG_DST, a->dst.get()},
                                   {DNNL_ARG_SCRATCHPAD, a->scratchpad.get()},
                                   {DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, a->zero_point.get()}};
-  dnnl::error::wrap_c_api(
-      dnnl_primitive_execute(v.conv.primitive.get(), onednn_stream().get(), zero_point ? 5 : 4, list),
-      "an int8 convolution failed");
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(v.conv.primitive.get(), onednn_stream().get(),
+                                                 v.path == Path::kOwnZeroPoint ? 5 : 4, list),
+                          "an int8 convolution failed");
   onednn_stream().wait();
   v.arguments->give_back(std::move(a));
 }
@@ -236,14 +148,14 @@ void run_split(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
   auto* const high = static_cast<std::uint8_t*>(halves.data());
   auto* const low = static_cast<std::int32_t*>(low_sums.data());
   halve(v.inputs(), x, high, high + v.inputs());
-  execute(v, high, nullptr, acc);
-  execute(v, high + v.inputs(), nullptr, low);
+  execute(v, high, acc);
+  execute(v, high + v.inputs(), low);
   join_halves(v.sums(), low, acc);
 }
 
-void run_float(const Variant& v, const std::uint8_t* x, std::int32_t zero_point, std::int32_t* acc) {
+void run_float(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
   const Buffer values = Buffer::floats(v.inputs()), sums = Buffer::floats(v.sums());
-  dequantize(v.inputs(), {1.0F, zero_point}, x, values.floats());
+  dequantize(v.inputs(), {1.0F, v.zero_point}, x, values.floats());
   if (v.part.shape.plain())
     conv_forward(v.part.shape.s, values.floats(), v.float_weights.data(), nullptr, sums.floats());
   else
@@ -251,30 +163,30 @@ void run_float(const Variant& v, const std::uint8_t* x, std::int32_t zero_point,
   for (std::int64_t i = 0; i < v.sums(); ++i) acc[i] = static_cast<std::int32_t>(sums.floats()[i]);
 }
 
-void run_loop(const Variant& v, const std::uint8_t* x, std::int32_t zero_point, std::int32_t* acc) {
+void run_loop(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
   const Int8LayerShape& l = v.part.shape;
   for (std::int64_t n = 0; n < l.s.n; ++n)
     for (std::int64_t row = 0; row < l.out_rows(); ++row)
       for (std::int64_t column = 0; column < l.out_columns(); ++column)
         for (std::int64_t c = 0; c < l.out_channels(); ++c)
-          *acc++ = static_cast<std::int32_t>(int8_scalar_sum(l, x, zero_point, v.weights, {n, row, column, c}));
+          *acc++ = static_cast<std::int32_t>(int8_scalar_sum(l, x, v.zero_point, v.weights, {n, row, column, c}));
 }
 
 // The sums but for what the epilogue adds.
-void compute_sums(const Variant& v, const std::uint8_t* x, const std::int32_t& zero_point, std::int32_t* acc) {
+void compute_sums(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
   switch (v.path) {
     case Path::kOwnZeroPoint:
-      return execute(v, x, zero_point == 0 ? nullptr : &zero_point, acc);
+      return execute(v, x, acc);
     case Path::kOnes:
-      execute(v, x, nullptr, acc);
+      execute(v, x, acc);
       break;
     case Path::kSplit:
       run_split(v, x, acc);
       break;
     case Path::kFloat:
-      return run_float(v, x, zero_point, acc);
+      return run_float(v, x, acc);
     case Path::kLoop:
-      return run_loop(v, x, zero_point, acc);
+      return run_loop(v, x, acc);
   }
   const std::int64_t channels = v.part.shape.out_channels(), image = v.part.shape.out_image();
   for (std::int64_t n = 0; n < v.part.shape.s.n; ++n)
@@ -297,7 +209,9 @@ bool computes_exactly(const Int8LayerShape& l, Path path, const ConvPrimitive& c
   const auto below = [&](std::int64_t n) {
     return static_cast<std::int64_t>(rng.below(static_cast<std::uint32_t>(n)));
   };
-  Variant v{.part = {l, 0}, .path = path, .conv = conv};
+  // What is taken off later is ours, and needs no proof.
+  const std::int32_t zero_point = path == Path::kOwnZeroPoint ? 117 : 0;
+  Variant v{.part = {l, 0}, .zero_point = zero_point, .path = path, .conv = conv};
   std::vector<std::uint8_t> x(static_cast<std::size_t>(v.inputs()));
   for (std::uint8_t& q : x) q = static_cast<std::uint8_t>(below(4) == 0 ? below(256) : 255 - below(2));
   std::vector<std::int8_t> w(static_cast<std::size_t>(l.s.weight_count()));
@@ -311,9 +225,8 @@ bool computes_exactly(const Int8LayerShape& l, Path path, const ConvPrimitive& c
                                                   : below(256) - 128);
   v.weights = w.data();
   prepare(v);
-  const std::int32_t zero_point = path == Path::kOwnZeroPoint ? 117 : 0;  // what is taken off later is ours
   std::vector<std::int32_t> acc(static_cast<std::size_t>(v.sums()));
-  compute_sums(v, x.data(), zero_point, acc.data());
+  compute_sums(v, x.data(), acc.data());
   // Every pixel, each in another channel; all channels where that is little work.
   const std::int64_t pixels = l.s.n * l.out_rows() * l.out_columns();
   const std::int64_t step = pixels * channels <= kFewOutputs ? 1 : channels;
@@ -359,8 +272,9 @@ std::int64_t largest_sum(const Int8LayerShape& l, const std::int8_t* w) {
   return largest;
 }
 
-void choose_path(Variant& v, std::int32_t zero_point, std::int64_t largest) {
+void choose_path(Variant& v, std::int64_t largest) {
   const Int8LayerShape& l = v.part.shape;
+  const std::int32_t zero_point = v.zero_point;
   const auto attempt = [&](Path trial, Path use) {
     std::optional<ConvPrimitive> conv = trusted_conv(l, trial);
     if (!conv) return false;
@@ -390,10 +304,9 @@ void choose_path(Variant& v, std::int32_t zero_point, std::int64_t largest) {
 // ---- the layer ------------------------------------------------------------------------------------------------------
 
 struct Int8Layer::Program {
-  std::int32_t zero_point;
   std::int64_t channels;
   std::vector<std::int8_t> weights;
-  std::vector<Unit> units;
+  std::vector<Int8Unit> units;
   std::vector<Variant> variants;
 };
 
@@ -403,19 +316,19 @@ Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights,
   require(largest < (std::int64_t{1} << 31), "int8 layer: sums of ", l.products(), " products can reach ", largest,
           ", which int32 does not hold");
   auto program = std::make_unique<Program>();
-  program->zero_point = sums.zero_point;
   program->channels = l.out_channels();
   program->weights.assign(weights.begin(), weights.end());
-  Cut cut = cut_layer(l, num_threads());
+  Int8Cut cut = cut_int8_layer(l, num_threads());
   program->units = std::move(cut.units);
   const SingleThread one;
-  for (const Part& part : cut.parts) {
-    Variant v{.part = part};
+  program->variants.reserve(cut.parts.size());  // arguments point into them
+  for (const Int8Part& part : cut.parts) {
+    program->variants.push_back({.part = part, .zero_point = sums.zero_point});
+    Variant& v = program->variants.back();
     v.weights = program->weights.data() + part.first_channel * l.products();
-    choose_path(v, sums.zero_point, largest);
+    choose_path(v, largest);
     v.finisher.emplace(epilogue, ChannelRange{part.first_channel, part.shape.out_channels()}, l.out_channels(), largest,
                        v.share.correction);
-    program->variants.push_back(std::move(v));
   }
   program_ = std::move(program);
 }
@@ -428,11 +341,11 @@ void Int8Layer::run(const std::uint8_t* x, const Int8Results& results) const {
   const Program& p = *program_;
   parallel_tasks(std::ssize(p.units), [&](std::int64_t i) {
     const SingleThread one;
-    const Unit& unit = p.units[static_cast<std::size_t>(i)];
-    const Variant& v = p.variants[unit.variant];
+    const Int8Unit& unit = p.units[static_cast<std::size_t>(i)];
+    const Variant& v = p.variants[unit.part];
     const Buffer sums(v.sums() * static_cast<std::int64_t>(sizeof(std::int32_t)));
     auto* const acc = static_cast<std::int32_t*>(sums.data());
-    compute_sums(v, x + unit.x, p.zero_point, acc);
+    compute_sums(v, x + unit.x, acc);
     (*v.finisher)({acc, v.sums() / v.part.shape.out_channels(), unit.position}, results);
   });
 }
@@ -441,11 +354,11 @@ void Int8Layer::sums(const std::uint8_t* x, std::int32_t* acc) const {
   const Program& p = *program_;
   parallel_tasks(std::ssize(p.units), [&](std::int64_t i) {
     const SingleThread one;
-    const Unit& unit = p.units[static_cast<std::size_t>(i)];
-    const Variant& v = p.variants[unit.variant];
+    const Int8Unit& unit = p.units[static_cast<std::size_t>(i)];
+    const Variant& v = p.variants[unit.part];
     const Buffer part(v.sums() * static_cast<std::int64_t>(sizeof(std::int32_t)));
     auto* const from = static_cast<std::int32_t*>(part.data());
-    compute_sums(v, x + unit.x, p.zero_point, from);
+    compute_sums(v, x + unit.x, from);
     const std::int64_t width = v.part.shape.out_channels();
     for (std::int64_t row = 0; row < v.sums() / width; ++row) {
       std::int32_t* const to = acc + unit.position + row * p.channels;
