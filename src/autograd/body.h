@@ -121,8 +121,8 @@ struct TensorBody {
 /// A tensor whose values are `pending`. Terms that are pending themselves are computed now: recipes do not nest, so
 /// that neither the stack nor what they keep alive grows with their number.
 Tensor make_pending(const Shape& shape, Layout layout, Pending pending);
-/// What `pending` notes, a recipe for a tensor like `like`.
-void compute(const Pending& pending, const TensorBody& like, float* values);
+/// What `pending` notes, for `rows` from row `begin` on, as TensorBody::rows() counts them.
+void compute(const Pending& pending, std::int64_t begin, const kernels::Rows& rows, float* values);
 /// A tensor whose values are the gradient, once somebody wants them.
 Tensor make_conv_gradient(const Tensor& x, ConvGradient gradient);
 /// A tensor whose values are integers until somebody wants floats.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/autograd/integers.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "octet/autograd/body.h"
@@ -28,12 +29,19 @@ Tensor make_integer_weight(const Shape& shape, WeightIntegers integers) {
   return Tensor(std::move(body));
 }
 
-Tensor computed_apart(const Tensor& x) {
+void visit_values(const Tensor& x, const std::function<void(std::span<const float>)>& visit) {
   const detail::Pending* const pending = detail::pending_of(x);
-  if (!pending) return x;
-  Tensor values = Tensor::empty(x.shape(), x.layout());
-  detail::compute(*pending, *x.body(), values.mutable_values().data());
-  return values;
+  if (!pending) return visit(x.values());
+  // Some rows at a time: a whole activation is what has been avoided so far.
+  constexpr std::int64_t kValues = 1 << 18;
+  const kernels::Rows all = x.body()->rows();
+  const std::int64_t rows = std::max<std::int64_t>(kValues / std::max<std::int64_t>(all.channels, 1), 1);
+  const kernels::Buffer piece = kernels::Buffer::floats(rows * all.channels);
+  for (std::int64_t begin = 0; begin < all.rows; begin += rows) {
+    const kernels::Rows part{std::min(rows, all.rows - begin), all.channels};
+    detail::compute(*pending, begin, part, piece.floats());
+    visit({piece.floats(), static_cast<std::size_t>(part.size())});
+  }
 }
 
 void set_quantized_forward(QuantizedForward how) { forward_arithmetic = how; }

@@ -4,7 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "octet/autograd/tensor.h"
@@ -39,8 +40,9 @@ const ActivationIntegers* activation_integers(const Tensor& t);
 const WeightIntegers* weight_integers(const Tensor& t);
 /// A weight given by its integers. Floats are made when somebody reads them; writing to them drops the integers.
 Tensor make_integer_weight(const Shape& shape, WeightIntegers integers);
-/// x's values, without keeping them if x has not been computed yet: for who looks at x and is not its reader.
-Tensor computed_apart(const Tensor& x);
+/// Shows x's values in memory order, in one or several pieces, without keeping them if x has not been computed yet: for
+/// who looks at x and is not its reader.
+void visit_values(const Tensor& x, const std::function<void(std::span<const float>)>& visit);
 
 /// kInt8: what is quantized to 8 bits keeps its integers, and layers run on them. kFloat: fake quantization, the slow
 /// path that defines what the other one must give; for tests.

@@ -19,12 +19,15 @@ kernels::Rows TensorBody::rows() const {
   return {channels == 0 ? 0 : size() / channels, channels};
 }
 
-void compute(const Pending& pending, const TensorBody& like, float* values) {
-  const kernels::EpilogueTerm terms[2] = {
-      pending.terms[0].values(), pending.terms.size() > 1 ? pending.terms[1].values() : kernels::EpilogueTerm{}};
+void compute(const Pending& pending, std::int64_t begin, const kernels::Rows& rows, float* values) {
+  kernels::EpilogueTerm terms[2] = {pending.terms[0].values(),
+                                    pending.terms.size() > 1 ? pending.terms[1].values() : kernels::EpilogueTerm{}};
+  for (kernels::EpilogueTerm& term : terms) {
+    if (term.x) term.x += begin * rows.channels;
+    if (term.q) term.q += begin * rows.channels;
+  }
   // Without values per channel all are alike, and a long last dimension is no reason to walk in steps of it.
-  kernels::epilogue_forward(pending.per_channel() ? like.rows() : kernels::Rows{like.size(), 1}, terms, pending.relu,
-                            values);
+  kernels::epilogue_forward(pending.per_channel() ? rows : kernels::Rows{rows.size(), 1}, terms, pending.relu, values);
 }
 
 float* TensorBody::values() const {
@@ -33,7 +36,7 @@ float* TensorBody::values() const {
   const std::unique_ptr<const Pending> pending = std::move(s.pending);
   s.buffer = kernels::Buffer::floats(size());
   if (pending)
-    compute(*pending, *this, s.buffer.floats());
+    compute(*pending, 0, rows(), s.buffer.floats());
   else if (s.activation)
     kernels::dequantize(size(), s.activation->scale, s.activation->data(), s.buffer.floats());
   else if (s.weight)

@@ -71,10 +71,17 @@ Tensor ActivationQuantizer::quantize(const Tensor& x, StateUse use, Readers read
 
 void ActivationQuantizer::observe(const Tensor& x) {
   require(x.size() > 0, layer_, ": the input is empty (x ", x.shape(), ")");
-  const Tensor seen = computed_apart(x);
-  const kernels::Extremes extremes = kernels::extremes(seen.size(), seen.values().data());
+  kernels::Extremes extremes{0.0F, 0.0F, true};
+  bool first = true;
+  visit_values(x, [&](std::span<const float> values) {
+    const kernels::Extremes part = kernels::extremes(std::ssize(values), values.data());
+    extremes = first ? part
+                     : kernels::Extremes{std::max(extremes.max, part.max), std::min(extremes.min, part.min),
+                                         extremes.finite && part.finite};
+    first = false;
+  });
   require(extremes.finite, layer_, ": the input has values that are not finite (x ", x.shape(), ")");
-  ifmr_.add(seen.values());
+  visit_values(x, [&](std::span<const float> values) { ifmr_.add(values); });
   ++batches_observed_;
   if (batches_observed_ < config_.batch_num) return store({extremes.max, extremes.min}, {1.0F, 0});
 

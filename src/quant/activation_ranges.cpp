@@ -34,10 +34,11 @@ class CountingFilter final : public Module {
 
   Tensor forward(const Tensor& x) override { return x; }
   Tensor filter_input(const Tensor& x) override {
-    const Tensor seen = computed_apart(x);
-    const Counts more = count(seen.values(), grid_);
-    counts_.values += more.values;
-    counts_.clipped += more.clipped;
+    visit_values(x, [this](std::span<const float> values) {
+      const Counts more = count(values, grid_);
+      counts_.values += more.values;
+      counts_.clipped += more.clipped;
+    });
     return next_ ? next_->filter_input(x) : x;
   }
   const Counts& counts() const { return counts_; }

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "octet/kernels/memory.h"
+
 namespace octet {
 namespace {
 
@@ -28,7 +30,9 @@ class EvaluationMode {
 
 Graph evaluation_trace(Module& model, const Tensor& input) {
   const EvaluationMode mode(model);
-  return trace(model, input);
+  Graph graph = trace(model, input);
+  kernels::release_cached_memory();  // of the sizes of this input; training will want others
+  return graph;
 }
 
 }  // namespace octet
