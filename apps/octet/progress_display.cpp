@@ -16,6 +16,15 @@ constexpr auto kLineInterval = std::chrono::seconds(20);
 constexpr double kSmoothing = 0.05;  // weight of a new step in the speed
 constexpr int kFirstSteps = 2;
 
+void print(const octet::QuantRetrainReport& report) {
+  const auto quantized = std::ranges::count(report.layers, true, &octet::QuantRetrainReport::Layer::quantized);
+  fmt::print("quantized: {} of {} layers", quantized, report.layers.size());
+  if (!report.warnings.empty()) fmt::print(" ({} warnings in manifest.json)", report.warnings.size());
+  fmt::print("\n");
+  for (const auto& layer : report.layers)
+    if (!layer.quantized) fmt::print("not quantized: {}: {}\n", layer.name, layer.reason);
+}
+
 std::string with_thousands(std::int64_t value) {
   std::string digits = std::to_string(value);
   for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
@@ -42,6 +51,7 @@ void ProgressDisplay::started(const octet::RunStart& start) {
   fmt::print("{}: {} parameters, {} training and {} test images, {} epochs of {} steps\n", start.model,
              with_thousands(start.parameters), with_thousands(start.train_samples), with_thousands(start.test_samples),
              start.epochs, start.steps_per_epoch);
+  if (!start.quantization.layers.empty()) print(start.quantization);
   fmt::print("run directory: {}\n", start.directory.string());
   if (start.first_step > 0) fmt::print("resumed after step {} of {}\n", start.first_step, start.total_steps);
   fmt::print("\n{:>9}  {:>8}  {:>10}  {:>9}  {:>9}  {:>9}  {:>7}  {:>7}\n", "epoch", "lr", "train loss", "train acc",

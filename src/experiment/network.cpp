@@ -38,7 +38,7 @@ Network quantized(const Experiment& experiment, Module& float_module, const Shap
                   const std::string& source) {
   QuantRetrainModel made = quant_retrain_model(quant_config, source, float_module, sample(input),
                                                {.quantize_shortcuts = experiment.quantization->quantize_shortcuts});
-  return {std::move(made.module), std::move(quant_config), made.force_fp16_quant};
+  return {std::move(made.module), std::move(quant_config), std::move(made.report), made.force_fp16_quant};
 }
 
 }  // namespace
@@ -50,8 +50,10 @@ Network first_network(const Experiment& experiment, const Shape& input) {
   module->train();
   if (!spec.config.empty())
     return quantized(experiment, *module, input, read_file(spec.config, DocumentLimits().max_bytes), spec.config);
-  std::string made = quant_retrain_config_text(*module, sample(input), definition_of(spec)).json;
-  return quantized(experiment, *module, input, std::move(made), "quantization");
+  QuantRetrainConfigText made = quant_retrain_config_text(*module, sample(input), definition_of(spec));
+  Network network = quantized(experiment, *module, input, std::move(made.json), "quantization");
+  network.report = std::move(made.report);  // which also knows what was said of the definition
+  return network;
 }
 
 Network network_of_make(const Experiment& experiment, const Shape& input, const std::string& quant_config,

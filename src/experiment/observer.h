@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "octet/quant/create_quant_retrain_config.h"
+
 namespace octet {
 
 struct RunStart {
@@ -17,7 +19,8 @@ struct RunStart {
   std::int64_t epochs;           ///< of the run
   std::int64_t steps_per_epoch;  ///< of a whole epoch
   std::int64_t total_steps;
-  std::int64_t first_step;  ///< 0, or where the run is resumed
+  std::int64_t first_step;               ///< 0, or where the run is resumed
+  QuantRetrainReport quantization = {};  ///< without layers if there is none
 };
 
 struct StepReport {

@@ -28,6 +28,17 @@ Document describe(const Dataset& dataset) {
   return Document::map({{"samples", dataset.size()}, {"sha256", dataset.content_hash()}});
 }
 
+Document describe(const QuantRetrainReport& report) {
+  Document layers = Document::list(), warnings = Document::list();
+  for (const QuantRetrainReport::Layer& layer : report.layers)
+    layers.append(Document::map({{"name", layer.name},
+                                 {"type", layer.type},
+                                 {"quantized", layer.quantized},
+                                 {"reason", layer.reason.empty() ? Document() : Document(layer.reason)}}));
+  for (const std::string& warning : report.warnings) warnings.append(warning);
+  return Document::map({{"layers", std::move(layers)}, {"warnings", std::move(warnings)}});
+}
+
 Document names_of_classes(const Dataset& dataset) {
   Document names = Document::list();
   for (const std::string& name : dataset.class_names()) names.append(name);
@@ -183,18 +194,19 @@ void RunRecord::write_manifest(const char* status, const Progress& progress, con
   Document data = data_, resumed_at = Document::list();
   data.add("class_names", class_names_);
   for (std::int64_t step : progress.resumed_at) resumed_at.append(step);
-  const Document manifest = Document::map({{"format", "octet manifest 1"},
-                                           {"status", status},
-                                           {"started", started_},
-                                           {"written", now_utc()},
-                                           {"resumed_at_steps", std::move(resumed_at)},
-                                           {"machines", to_document(progress.machines)},
-                                           {"experiment", experiment_document_},
-                                           {"seeds", Document::map({{"experiment", experiment_.seed}})},
-                                           {"data", std::move(data)},
-                                           {"environment", to_document(system_info())},
-                                           {"durations", durations_of(progress)},
-                                           {"result", result_of(progress, weights_sha256)}});
+  Document manifest = Document::map({{"format", "octet manifest 1"},
+                                     {"status", status},
+                                     {"started", started_},
+                                     {"written", now_utc()},
+                                     {"resumed_at_steps", std::move(resumed_at)},
+                                     {"machines", to_document(progress.machines)},
+                                     {"experiment", experiment_document_},
+                                     {"seeds", Document::map({{"experiment", experiment_.seed}})},
+                                     {"data", std::move(data)},
+                                     {"environment", to_document(system_info())},
+                                     {"durations", durations_of(progress)},
+                                     {"result", result_of(progress, weights_sha256)}});
+  if (!network_.report.layers.empty()) manifest.add("quantization", describe(network_.report));
   write_file_atomically(directory_.manifest(), to_json(manifest, kIndent) + '\n');
 }
 

@@ -83,7 +83,8 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
                     .epochs = length.epochs,
                     .steps_per_epoch = length.steps_per_epoch,
                     .total_steps = length.total_steps,
-                    .first_step = at.step});
+                    .first_step = at.step,
+                    .quantization = record.network().report});
 
   const auto stopped = [&] { return options.stop && *options.stop && at.step >= search; };
   Stopwatch watch;

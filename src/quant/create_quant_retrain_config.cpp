@@ -10,13 +10,11 @@
 #include "octet/nn/module.h"
 #include "octet/quant/evaluation_trace.h"
 #include "octet/quant/quant_retrain_config.h"
+#include "octet/quant/retrain_report.h"
 #include "octet/quant/simplified_config.h"
 
 namespace octet {
 namespace {
-
-// Below, int8 kernels pad channels, and 8 bits of a few large values cost accuracy: the reference advises against it.
-constexpr std::int64_t kFewChannels = 16;
 
 void require_any(const std::vector<QuantizableLayer>& layers) {
   if (std::ranges::any_of(layers, [](const QuantizableLayer& layer) { return layer.obstacle.empty(); })) return;
@@ -25,24 +23,6 @@ void require_any(const std::vector<QuantizableLayer>& layers) {
     reasons += (reasons.empty() ? " (" : "; ") + in_quotes(layer.name) + ": " + layer.obstacle;
   fail("create_quant_retrain_config: the model has no layer that can be quantized", reasons,
        reasons.empty() ? "" : ")");
-}
-
-QuantRetrainReport report(const std::vector<QuantizableLayer>& layers, const QuantRetrainConfig& config) {
-  QuantRetrainReport report;
-  for (const QuantizableLayer& layer : layers) {
-    const auto found = std::ranges::find(config.layers, layer.name, &LayerRetrainConfig::name);
-    const bool enabled = layer.obstacle.empty() && found != config.layers.end() && found->retrain_enable;
-    report.layers.push_back({.name = layer.name,
-                             .type = layer.type,
-                             .quantized = enabled,
-                             .reason = enabled                  ? ""
-                                       : layer.obstacle.empty() ? "the configuration skips it"
-                                                                : layer.obstacle});
-    if (enabled && layer.in_channels <= kFewChannels)
-      report.warnings.push_back(text(layer.name, ": quantizing a layer with ", layer.in_channels,
-                                     " input channels is not recommended (", kFewChannels, " or fewer)"));
-  }
-  return report;
 }
 
 }  // namespace
@@ -64,9 +44,9 @@ QuantRetrainConfigText quant_retrain_config_text(Module& model, const Tensor& in
   require_any(layers);
   std::vector<std::string> warnings;
   const QuantRetrainConfig config = apply_simplified_config(definition, layers, warnings);
-  QuantRetrainReport result = report(layers, config);
-  result.warnings.insert(result.warnings.begin(), warnings.begin(), warnings.end());
-  return {to_json_text(config), std::move(result)};
+  QuantRetrainReport report = retrain_report(layers, config);
+  report.warnings.insert(report.warnings.begin(), warnings.begin(), warnings.end());
+  return {to_json_text(config), std::move(report)};
 }
 
 }  // namespace octet

@@ -17,6 +17,7 @@
 #include "octet/quant/conversion_plan.h"
 #include "octet/quant/evaluation_trace.h"
 #include "octet/quant/qat_layers.h"
+#include "octet/quant/retrain_report.h"
 
 namespace octet {
 namespace {
@@ -24,6 +25,7 @@ namespace {
 struct Plan {
   std::vector<LayerConversion> layers;
   bool force_fp16_quant;
+  QuantRetrainReport report;
 };
 
 Plan plan_for(Module& model, std::string_view config_text, std::string source, const Tensor& input) {
@@ -37,7 +39,7 @@ Plan plan_for(Module& model, std::string_view config_text, std::string source, c
     if (norm && norm->running_mean().defined()) batch_norms.push_back(path);
   });
   const QuantRetrainConfig config = parse_quant_retrain_config(config_text, std::move(source), layers);
-  return {plan_conversion(graph, config, layers, batch_norms), config.force_fp16_quant};
+  return {plan_conversion(graph, config, layers, batch_norms), config.force_fp16_quant, retrain_report(layers, config)};
 }
 
 Plan plan_for(Module& model, const std::filesystem::path& config_file, const Tensor& input) {
@@ -125,8 +127,8 @@ std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& 
 
 QuantRetrainModel quant_retrain_model(std::string_view config, std::string source, Module& model,
                                       const Tensor& input_data, const QuantRetrainOptions& options) {
-  const Plan plan = plan_for(model, config, std::move(source), input_data);
-  return {convert(model, plan, options), plan.force_fp16_quant};
+  Plan plan = plan_for(model, config, std::move(source), input_data);
+  return {convert(model, plan, options), plan.force_fp16_quant, std::move(plan.report)};
 }
 
 std::unique_ptr<Module> restore_quant_retrain_model(const std::filesystem::path& config_file, Module& model,

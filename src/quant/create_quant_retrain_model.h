@@ -9,6 +9,7 @@
 
 #include "octet/autograd/tensor.h"
 #include "octet/nn/module.h"
+#include "octet/quant/create_quant_retrain_config.h"
 #include "octet/quant/quant_record.h"
 
 namespace octet {
@@ -33,6 +34,7 @@ std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& 
 struct QuantRetrainModel {
   std::unique_ptr<Module> module;
   bool force_fp16_quant;  ///< for quant_record()
+  QuantRetrainReport report;
 };
 QuantRetrainModel quant_retrain_model(std::string_view config, std::string source, Module& model,
                                       const Tensor& input_data, const QuantRetrainOptions& options = {});

@@ -221,11 +221,16 @@ TEST_F(OctetCommand, RetrainsWithQuantization) {
   EXPECT_EQ(plain.output, "octet: " + experiment_ + ": the experiment has no quantization; octet train runs it\n");
 
   for (const char* const setting :
-       {"name=q", "quantization.weights=runs/synthetic_smoke", "quantization.shortcuts=true", "optimizer.lr=0.01"})
+       {"name=q", "quantization.weights=runs/synthetic_smoke", "quantization.shortcuts=true",
+        "quantization.definition={skip_layers: [fc]}", "optimizer.lr=0.01"})
     retrain.insert(retrain.end(), {"--set", setting});
   const Result result = run(retrain);
   EXPECT_EQ(result.code, 0) << result.output;
-  EXPECT_THAT(result.output, HasSubstr("run directory: runs/q\n"));
+  EXPECT_THAT(result.output, HasSubstr("quantized: 9 of 10 layers (5 warnings in manifest.json)\n"
+                                       "not quantized: fc: the configuration skips it\n"
+                                       "run directory: runs/q\n"));
+  EXPECT_EQ(manifest("runs/q").at("quantization").at("warnings").items().size(), 5U);
+  EXPECT_EQ(manifest("runs/q").at("quantization").at("layers").items().size(), 10U);
   EXPECT_THAT(result.output,
               HasSubstr("\nlayer                   clip min   clip max       scale  offset    clipped\n"));
   EXPECT_THAT(result.output, HasSubstr("\nlayer2.0.downsample.0  "));

@@ -163,7 +163,7 @@ const BadCase kBadCases[] = {
      "e.yaml:7:41: schedule.warmup_epochs: has to be less than epochs (4)"},
     {"WarmupOfACycle",
      {.more = "schedule: {name: one_cycle, warmup_epochs: 1}\n"},
-     R"(e.yaml:7:28: unknown key "warmup_epochs" in schedule; known keys: name, pct_start, div_factor, final_div_factor)"},
+     R"(e.yaml:7:29: unknown key "warmup_epochs" in schedule; known keys: name, pct_start, div_factor, final_div_factor)"},
     {"TransformsThatAreNoList",
      {.more = "train_transforms: {name: resize, size: 3}\n"},
      "e.yaml:7:19: train_transforms: expected a list, got a map"},
