@@ -110,7 +110,9 @@ ActivationScale ConstantReader::activation_scale(const Node& node) const {
   const bool is_signed = std::holds_alternative<std::vector<std::int8_t>>(*zero_point.data);
   require(is_signed || std::holds_alternative<std::vector<std::uint8_t>>(*zero_point.data),
           "activations must be int8 or uint8");
-  const auto offset = static_cast<std::int32_t>(integers(zero_point).at(0));
+  const std::vector<std::int64_t> offsets = integers(zero_point);
+  require(offsets.size() == 1, "activations with ", offsets.size(), " zero points are not supported");
+  const auto offset = static_cast<std::int32_t>(offsets[0]);
   return {{scale[0], is_signed ? offset + 128 : offset}, is_signed};
 }
 

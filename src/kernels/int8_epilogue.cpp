@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kLargestPeriod = 4096;  // of four vectors; one vector's is shorter where this would be exceeded
 
 // (q - zero_point) for x on the grid: a whole number, and zero is +0.
-float level(const Int8Scale& s, float x) {
+[[gnu::always_inline]] inline float level(const Int8Scale& s, float x) {
   const auto low = static_cast<float>(-s.zero_point), high = static_cast<float>(255 - s.zero_point);
   float t = x / s.scale;
   t = t > low ? t : low;  // NaN becomes the lower end
@@ -35,24 +35,42 @@ bool is_moderate(const Int8Epilogue& e, std::int64_t largest_sum) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::int64_t kBlock = 512;  // values that stay in the first cache from stage to stage
+
+// Some channels of one pixel, stage after stage: plain loops, which the compiler turns into vectors.
+OCTET_CLONES void finish_block(const Int8Finisher::Plan& p, std::int64_t first, std::int64_t count,
+                               const std::int32_t* acc, std::int64_t at, const Int8Results& out) {
+  float y[kBlock];
+  const float *const bias = p.bias.data() + first, *const scale = p.scale.data() + first;
+  const std::int32_t* const correction = p.correction.data() + first;
+  for (std::int64_t i = 0; i < count; ++i) y[i] = (static_cast<float>(acc[i] + correction[i]) + bias[i]) * scale[i];
+  if (p.has_inner)
+    for (std::int64_t i = 0; i < count; ++i) y[i] = level(p.inner, y[i]) * p.inner.scale;
+  if (p.residual == Int8Epilogue::Residual::kFloat) {
+    const float* const residual = static_cast<const float*>(out.residual) + at;
+    for (std::int64_t i = 0; i < count; ++i) y[i] += residual[i];
+  }
+  if (p.residual == Int8Epilogue::Residual::kQuantized) {
+    const std::uint8_t* const residual = static_cast<const std::uint8_t*>(out.residual) + at;
+    for (std::int64_t i = 0; i < count; ++i)
+      y[i] += static_cast<float>(residual[i] - p.residual_scale.zero_point) * p.residual_scale.scale;
+  }
+  for (std::int64_t i = 0; i < count; ++i) y[i] = y[i] < p.low ? p.low : y[i] > p.high ? p.high : y[i];
+  if (p.keeps_float) std::copy_n(y, count, out.y + at);
+  if (p.has_output)
+    for (std::int64_t i = 0; i < count; ++i)
+      out.q[at + i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(level(p.output, y[i])) + p.output.zero_point);
+}
+
+}  // namespace
+
 void finish_plain(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8Results& out) {
-  const auto* const residual_q = static_cast<const std::uint8_t*>(out.residual);
-  const auto* const residual_y = static_cast<const float*>(out.residual);
   for (std::int64_t row = 0; row < tile.rows; ++row)
-    for (std::int64_t c = 0; c < p.width; ++c) {
-      const std::int64_t at = tile.position + row * p.pitch + c;
-      const std::int32_t sum = tile.acc[row * p.width + c] + p.correction[static_cast<std::size_t>(c)];
-      float y = static_cast<float>(sum) + p.bias[static_cast<std::size_t>(c)];
-      y *= p.scale[static_cast<std::size_t>(c)];
-      if (p.has_inner) y = level(p.inner, y) * p.inner.scale;
-      if (p.residual == Int8Epilogue::Residual::kFloat) y += residual_y[at];
-      if (p.residual == Int8Epilogue::Residual::kQuantized)
-        y += static_cast<float>(residual_q[at] - p.residual_scale.zero_point) * p.residual_scale.scale;
-      y = y < p.low ? p.low : y > p.high ? p.high : y;
-      if (p.keeps_float) out.y[at] = y;
-      if (p.has_output)
-        out.q[at] = static_cast<std::uint8_t>(static_cast<std::int32_t>(level(p.output, y)) + p.output.zero_point);
-    }
+    for (std::int64_t c = 0; c < p.width; c += kBlock)
+      finish_block(p, c, std::min(kBlock, p.width - c), tile.acc + row * p.width + c, tile.position + row * p.pitch + c,
+                   out);
 }
 
 Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std::int64_t channels,

@@ -77,6 +77,7 @@ class Int8Finisher {
     bool has_byte_sum;
     ByteSum byte_sum;
   };
+  const Plan& plan() const { return plan_; }
 
  private:
   Plan plan_;

@@ -6,7 +6,7 @@
 
 namespace octet::kernels {
 
-/// One value at a time, for any machine.
+/// By the definition, for any machine.
 void finish_plain(const Int8Finisher::Plan& plan, const Int8Tile& tile, const Int8Results& results);
 
 /// Sixteen lanes of AVX-512, dividing by multiplication and two corrections.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// read_onnx on arbitrary bytes; what it accepts can be written and read again, and its shapes inferred.
+// read_onnx on arbitrary bytes; what it accepts can be written and read again, and then becomes steps over buffers that
+// lie within their arena.
+#include "octet/deploy/plan.h"
+#include "octet/deploy/program.h"
 #include "octet/graph/infer_shapes.h"
 #include "octet/graph/onnx_reader.h"
 #include "octet/graph/onnx_writer.h"
@@ -17,4 +20,13 @@ void octet::fuzz(std::string_view bytes) {
       if (size < 0) size = 1;
   }
   infer_shapes(graph, shapes);
+  deploy::Program program = deploy::lower(deploy::fold_bias(std::move(graph)));
+  deploy::fuse(program);
+  const deploy::ArenaLayout layout = deploy::lay_out(program);
+  for (const deploy::Step& step : program.steps)
+    for (const int tensor : {step.output, step.quantized_output})
+      if (tensor >= 0 &&
+          layout.offsets[static_cast<std::size_t>(tensor)] + program.tensors[static_cast<std::size_t>(tensor)].bytes() >
+              layout.bytes)
+        std::abort();
 }

@@ -69,6 +69,11 @@ void check(const Case& k, std::uint64_t seed) {
       k.residual == Residual::kFloat ? static_cast<const void*>(residual_y.data()) : residual_q.data();
   const Int8Finisher finisher(e, {first, k.width}, k.channels, 42000, correction);
   finisher({acc.data(), k.rows, first}, {residual, y.data(), q.data()});
+  std::vector<std::uint8_t> plain_q(size, 7);
+  std::vector<float> plain_y(size, 7.0F);
+  finish_plain(finisher.plan(), {acc.data(), k.rows, first}, {residual, plain_y.data(), plain_q.data()});
+  EXPECT_EQ(plain_q, q);
+  EXPECT_EQ(std::memcmp(plain_y.data(), y.data(), size * sizeof(float)), 0);
 
   for (std::int64_t row = 0; row < k.rows; ++row)
     for (std::int64_t c = 0; c < k.channels; ++c) {
