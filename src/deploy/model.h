@@ -28,9 +28,9 @@ struct LayerTime {
   double giga_operations = 0.0;  ///< 2 per product
 };
 
-/// A model, planned once for each batch size (and kept for the last eight): Q/DQ folded away, what follows an int8 layer computed in its pass,
-/// weights packed, buffers laid out by lifetime. A warm run of an int8 model allocates nothing but what it returns. One
-/// Model may be run from many threads at once.
+/// A model, planned once for each batch size (and kept for the last eight): Q/DQ folded away, what follows an int8
+/// layer computed in its pass, weights packed, buffers laid out by lifetime. A warm run of an int8 model allocates
+/// nothing but what it returns. One Model may be run from many threads at once.
 class Model {
  public:
   /// Throws Error (file, node, rule) for files that are damaged or not supported.
