@@ -243,6 +243,13 @@ TEST_F(OctetCommand, RetrainsWithQuantization) {
   EXPECT_EQ(run({"eval", "runs/q", "--set", "quantization.shortcuts=false"}).output,
             "octet: --set cannot change the network that was trained (quantization.shortcuts: true and false)\n");
 
+  retrain.insert(retrain.end(), {"--set", "epochs=100000", "--run-dir", "stopped"});
+  Command command(directory_, retrain);
+  command.read_until("train loss");
+  command.send(SIGINT);
+  EXPECT_THAT(command.read_all(), HasSubstr("octet retrain stopped/experiment.json --resume --run-dir stopped\n"));
+  EXPECT_EQ(command.exit_code(), 130);
+
   retrain[0] = "train";
   EXPECT_EQ(run(retrain).output,
             "octet: " + experiment_ + ": the experiment has quantization; octet retrain runs it\n");
