@@ -6,7 +6,11 @@
 #include <cstdlib>
 
 void let_waiting_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  // Who binds threads to cores has cores to himself; and this thread is bound by now, which the program started anew
+  // would inherit as all the cores it has.
+  for (const char* const chosen :
+       {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"})
+    if (std::getenv(chosen)) return;
   if (setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/1) != 0) return;
   execv("/proc/self/exe", argv);
 }

@@ -28,6 +28,8 @@ class QatModule : public Module {
   /// Its own, or that of the layer with which it shares one.
   const ActivationQuantizer& activation_quantizer() const { return acts(); }
   const WeightQuantizer& weight_quantizer() const { return wts_; }
+  /// How output channels lie in the weight.
+  const kernels::ChannelView& weight_view() const { return view_; }
   /// The layer whose activation quantizer this one uses; null: its own.
   const QatModule* quantizer_owner() const { return owner_; }
   /// The BatchNorm that a converted Conv2d has taken in, or null.
@@ -96,6 +98,7 @@ class Qat final : public QatModule {
   std::unique_ptr<Module> clone() const override;
 
   const Options& options() const { return layer_.options(); }
+  const Layer& layer() const { return layer_; }  ///< with the same weight and bias
   const Tensor& weight() const override { return layer_.weight(); }
   const Tensor& bias() const override { return layer_.bias(); }
 
