@@ -23,3 +23,4 @@
 #include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/qat_layers.h"
 #include "octet/quant/quant_layers_from_qat.h"
+#include "octet/quant/save_quant_retrain_model.h"

@@ -75,7 +75,8 @@ TEST_F(NetworkTest, TellsWhereAMistakeStands) {
   EXPECT_EQ(error_text([&] {
               first({{"quantization.definition", "{skip_layers: [fd]}"}});
             }),
-            "--set quantization.definition: skip_layers: there is no layer \"fd\" that can be quantized; did you mean \"fc\"?");
+            "--set quantization.definition: skip_layers: there is no layer \"fd\" that can be quantized; did you mean "
+            "\"fc\"?");
   const std::string missing = fresh_path("none").string();
   EXPECT_EQ(error_text([&] {
               first({{"quantization.weights", missing}});
