@@ -12,9 +12,9 @@ namespace octet {
 void check_png_structure(std::string_view bytes, const std::string& source);
 
 /// Walks the segments and scans of a JPEG to its end. Throws Error (source, byte offset) if one is cut off, unknown or
-/// damaged: stb_image from 2.28 on takes what it decoded up to such a segment for the image. Also if a Huffman table has
-/// more than 255 codes (encoders of 8-bit images never need more than 177): stb_image before 2.28 reads outside of its
-/// tables for 256, and writes there for more. Other files pass.
+/// damaged: stb_image from 2.28 on takes what it decoded up to such a segment for the image. Also if a Huffman table
+/// has more than 255 codes (encoders of 8-bit images never need more than 177): stb_image before 2.28 reads outside of
+/// its tables for 256, and writes there for more. Other files pass.
 void check_jpeg_structure(std::string_view bytes, const std::string& source);
 
 }  // namespace octet
