@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <initializer_list>
 
 void let_waiting_threads_sleep(char** argv) {
   // Who binds threads to cores has cores to himself; and this thread is bound by now, which the program started anew

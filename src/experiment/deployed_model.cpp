@@ -51,9 +51,10 @@ DeployedModel load_deployed_model(const std::filesystem::path& onnx, const std::
   const Shape output = model.output_shape();
   require(output.size() == 2, onnx.string(), ": the network must give a row of values per image, gives ", output);
   std::vector<std::string> class_names;
-  if (names != metadata.end())
-    for (const Document& name : parse_json(names->second, text(onnx.string(), " (class_names)")).items())
-      class_names.push_back(name.as_string());
+  if (names != metadata.end()) {
+    const Document list = parse_json(names->second, text(onnx.string(), " (class_names)"));
+    for (const Document& name : list.items()) class_names.push_back(name.as_string());
+  }
   for (std::int64_t i = std::ssize(class_names); i < output[1]; ++i) class_names.push_back(std::to_string(i));
   return {std::move(model), std::move(used), std::move(class_names)};
 }

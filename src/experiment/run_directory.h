@@ -20,6 +20,11 @@ struct RunDirectory {
   // Of runs with quantization: how each layer is quantized, and, once the run is complete, its scales and offsets.
   std::filesystem::path quant_config() const { return root / "quant_config.json"; }
   std::filesystem::path record() const { return root / "record.txt"; }
+
+  // What deploy_run.h and deployment_report.h make of such a run.
+  std::filesystem::path deployed() const { return root / "deploy_model.onnx"; }
+  std::filesystem::path float_network() const { return root / "float_model.onnx"; }  ///< that retraining began with
+  std::filesystem::path report() const { return root / "report.html"; }
 };
 
 /// Makes the directory of a new run: `chosen`, or if that is empty the experiment's run_dir, with -2, -3, ... behind it

@@ -75,10 +75,13 @@ SavedModels save_quant_retrain_model(const std::filesystem::path& config_file, M
 
   const Graph trace = evaluation_trace(model, input_data);
   const GraphNames names{options.input_name, options.output_name};
-  const std::string deploy = write_onnx(
-      deployed_graph(trace, model, ascend ? QuantForm::kAscend : QuantForm::kQdq, names, config.force_fp16_quant));
-  const std::string fake_quant =
-      write_onnx(deployed_graph(trace, model, QuantForm::kFakeQuant, names, config.force_fp16_quant));
+  const auto file_in = [&](QuantForm form) {
+    Graph graph = deployed_graph(trace, model, form, names, config.force_fp16_quant);
+    graph.metadata = options.metadata;
+    return write_onnx(graph);
+  };
+  const std::string deploy = file_in(ascend ? QuantForm::kAscend : QuantForm::kQdq);
+  const std::string fake_quant = file_in(QuantForm::kFakeQuant);
 
   SavedModels saved{with_prefix(save_path, "deploy_model.onnx"), with_prefix(save_path, "fake_quant_model.onnx")};
   make_parent_folders(saved.deploy);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "octet/autograd/tensor.h"
@@ -18,7 +19,8 @@ enum class DeployFormat { kQdq, kAscend };
 struct SaveOptions {
   DeployFormat format = DeployFormat::kQdq;
   std::string input_name = "input";
-  std::string output_name = "";  ///< default: the name of the node that computes it
+  std::string output_name = "";                      ///< default: the name of the node that computes it
+  std::map<std::string, std::string> metadata = {};  ///< what both files say about the network, in their metadata_props
 };
 
 struct SavedModels {
