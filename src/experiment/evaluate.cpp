@@ -39,23 +39,30 @@ std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> l
   return correct;
 }
 
+void EvaluationSum::add(const Tensor& logits, std::span<const std::int64_t> labels) {
+  const auto count = static_cast<std::int64_t>(labels.size());
+  loss_ += static_cast<double>(cross_entropy(logits, labels).item()) * static_cast<double>(count);
+  correct_ += count_correct(logits, labels);
+  images_ += count;
+}
+
+Evaluation EvaluationSum::mean() const {
+  const auto total = static_cast<double>(images_);
+  return {loss_ / total, static_cast<double>(correct_) / total, images_};
+}
+
 std::optional<Evaluation> evaluate(Module& module, const DataLoader& data, Observer& observer,
                                    const std::atomic<bool>* stop) {
   const EvaluationMode mode(module);
   const NoGrad no_grad;
-  double loss_sum = 0;
-  std::int64_t correct = 0, images_seen = 0, batch = 0;
+  EvaluationSum sum;
+  std::int64_t batch = 0;
   for (const auto& [images, labels] : data) {
     if (stop && *stop) return std::nullopt;
-    const Tensor logits = module(images);
-    const auto count = static_cast<std::int64_t>(labels.size());
-    loss_sum += static_cast<double>(cross_entropy(logits, labels).item()) * static_cast<double>(count);
-    correct += count_correct(logits, labels);
-    images_seen += count;
+    sum.add(module(images), labels);
     observer.evaluating({.batch = ++batch, .batches = data.batches()});
   }
-  const auto total = static_cast<double>(images_seen);
-  return Evaluation{loss_sum / total, static_cast<double>(correct) / total, images_seen};
+  return sum.mean();
 }
 
 }  // namespace octet

@@ -23,6 +23,17 @@ struct Evaluation {
 /// Rows of logits [N, K] whose greatest value (the first of equals) is at their label.
 std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
 
+/// What an Evaluation says, from the logits of one batch after the other.
+class EvaluationSum {
+ public:
+  void add(const Tensor& logits, std::span<const std::int64_t> labels);
+  Evaluation mean() const;
+
+ private:
+  double loss_ = 0.0;
+  std::int64_t correct_ = 0, images_ = 0;
+};
+
 /// Over all batches, in evaluation mode; the mode is as before afterwards. Nothing, if `stop` (may be null) became true
 /// meanwhile.
 std::optional<Evaluation> evaluate(Module& module, const DataLoader& data, Observer& observer,

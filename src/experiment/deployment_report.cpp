@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/deployment_report.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <numeric>
+#include <utility>
+
+#include "octet/autograd/tape.h"
+#include "octet/base/error.h"
+#include "octet/data/batch.h"
+#include "octet/experiment/deploy_run.h"
+#include "octet/experiment/float_graph.h"
+#include "octet/experiment/network.h"
+#include "octet/experiment/run_directory.h"
+#include "octet/experiment/setup.h"
+#include "octet/experiment/trained_model.h"
+#include "octet/graph/onnx_writer.h"
+#include "octet/kernels/parallel.h"
+
+namespace octet {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kBatch = 32;
+constexpr int kFewestRounds = 5, kProfiles = 30;
+
+/// Both networks on the same images in the same batches, logit by logit.
+void compare(DeploymentReport& report, Module& retrained, const deploy::Model& deployed, const DataLoader& data,
+             Observer& observer) {
+  const NoGrad no_grad;
+  EvaluationSum of_retrained, of_deployed;
+  std::int64_t batch = 0;
+  for (const auto& [images, labels] : data) {
+    const Tensor logits = retrained(images);
+    const std::vector<float> expected = logits.to_vector();
+    const std::vector<float> actual = deployed.run(images.to_vector(), images.dim(0));
+    require(actual.size() == expected.size(), "the deployed network gives ", actual.size(), " logits for ",
+            images.dim(0), " images, the retrained one ", expected.size());
+    const auto classes = static_cast<std::ptrdiff_t>(logits.dim(1));
+    for (auto a = actual.begin(), e = expected.begin(); a != actual.end(); a += classes, e += classes) {
+      report.differing_predictions += std::max_element(a, a + classes) - a != std::max_element(e, e + classes) - e;
+      report.differing_logits +=
+          std::inner_product(a, a + classes, e, std::int64_t{0}, std::plus(), [](float x, float y) {
+            return std::int64_t{std::bit_cast<std::uint32_t>(x) != std::bit_cast<std::uint32_t>(y)};
+          });
+    }
+    report.logits += std::ssize(actual);
+    of_retrained.add(logits, labels);
+    of_deployed.add(Tensor::from_values(logits.shape(), actual), labels);
+    observer.evaluating({.batch = ++batch, .batches = data.batches()});
+  }
+  report.retrained = of_retrained.mean();
+  report.deployed = of_deployed.mean();
+}
+
+/// The first images of the test data, as many as asked for: again from the first, if there are not so many.
+std::vector<float> images_of(const Experiment& experiment, std::int64_t count) {
+  const auto data = detail::open_test_set(experiment);
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < count; ++i) indices.push_back(i % data->size());
+  return make_batch(*data, indices, experiment.test_transforms, Rng(0)).images.to_vector();
+}
+
+/// Median milliseconds of each model's run. They take turns, because a machine is never equally fast twice.
+std::vector<double> time_in_turns(const std::vector<const deploy::Model*>& models, const std::vector<float>& input,
+                                  std::int64_t batch, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<float>> outputs;
+  for (const deploy::Model* model : models) outputs.push_back(model->run(input, batch));  // which plans
+  std::vector<std::vector<double>> times(models.size());
+  const Clock::time_point end =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  for (int round = 0; round < kFewestRounds || Clock::now() < end; ++round)
+    for (std::size_t i = 0; i < models.size(); ++i) {
+      const Clock::time_point begin = Clock::now();
+      models[i]->run(input, batch, outputs[i]);
+      times[i].push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    }
+  std::vector<double> medians;
+  for (std::vector<double>& of_model : times) {
+    std::ranges::sort(of_model);
+    medians.push_back(of_model[of_model.size() / 2]);
+  }
+  return medians;
+}
+
+void measure(DeploymentReport& report, const Experiment& experiment, const deploy::Model& float_model,
+             const deploy::Model& deployed, double seconds) {
+  const std::vector<float> image = images_of(experiment, 1), images = images_of(experiment, kBatch);
+  const std::vector<const deploy::Model*> models{&float_model, &deployed};
+  const std::vector<double> one = time_in_turns(models, image, 1, seconds);
+  const std::vector<double> batch = time_in_turns(models, images, kBatch, seconds);
+  const auto cost = [&](DeployedCost& of, std::size_t i) {
+    of.file_bytes = fs::file_size(of.file);
+    of.milliseconds = one[i];
+    of.images_per_second = 1e3 * static_cast<double>(kBatch) / batch[i];
+  };
+  cost(report.float_cost, 0);
+  cost(report.int8_cost, 1);
+  report.layers = deployed.profile(image, 1, kProfiles);
+}
+
+}  // namespace
+
+DeploymentReport deployment_report(const fs::path& run_directory, Observer& observer,
+                                   const DeploymentReportOptions& options) {
+  const RunDirectory directory{run_directory};
+  const TrainedModel retrained = load_trained_model(run_directory);
+  const Experiment& experiment = retrained.experiment;
+  require(experiment.quantization.has_value(), run_directory.string(), ": the run's experiment has no quantization");
+  require(fs::exists(directory.deployed()), directory.deployed().string(), ": there is no such file; octet deploy ",
+          run_directory.string(), " makes it");
+  const deploy::Model deployed = deploy::Model::load(directory.deployed());
+  const std::unique_ptr<Module> before = detail::float_network(experiment);
+  const DataLoader data = detail::test_loader(experiment, detail::open_test_set(experiment));
+
+  DeploymentReport report{};
+  report.name = experiment.name;
+  report.model = experiment.model.name;
+  report.threads = kernels::num_threads();
+  report.before = *evaluate(*before, data, observer);
+  report.ranges =
+      activation_ranges(*retrained.module, [&] { compare(report, *retrained.module, deployed, data, observer); });
+
+  Graph float_graph = detail::float_graph(*before, retrained.input_shape);
+  float_graph.metadata = deployed_metadata(retrained);
+  write_onnx_file(float_graph, directory.float_network());
+  report.float_cost.file = directory.float_network();
+  report.int8_cost.file = directory.deployed();
+  measure(report, experiment, deploy::Model::load(directory.float_network()), deployed, options.seconds);
+
+  const RunDirectory float_run{experiment.quantization->weights};
+  if (fs::exists(float_run.log())) report.float_curve = read_training_curve(float_run.log());
+  report.retraining_curve = read_training_curve(directory.log());
+  return report;
+}
+
+}  // namespace octet

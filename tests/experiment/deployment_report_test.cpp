@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/experiment/deployment_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "octet/experiment/deploy_run.h"
+#include "octet/experiment/report_page.h"
+#include "octet/experiment/retraining_report.h"
+#include "octet/experiment/run_directory.h"
+#include "octet/experiment/train.h"
+#include "support/error_text.h"
+#include "support/tiny_experiment.h"
+
+namespace octet {
+namespace {
+
+using test::fresh_path;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(DeploymentReport, FindsNoDifferenceAndMeasuresBothNetworks) {
+  Observer quiet;
+  const auto before = fresh_path("float"), after = fresh_path("quantized");
+  train(test::tiny_experiment(), quiet, {.run_directory = before});
+  train(test::tiny_retraining(before), quiet, {.run_directory = after});
+  EXPECT_EQ(
+      test::error_text([&] { deployment_report(after, quiet); }),
+      (after / "deploy_model.onnx").string() + ": there is no such file; octet deploy " + after.string() + " makes it");
+  deploy_run(after);
+  DeploymentReport report = deployment_report(after, quiet, {.seconds = 0.0});
+
+  const RetrainingReport retraining = retraining_report(after, quiet);
+  EXPECT_EQ(report.before.loss, retraining.before.loss);
+  EXPECT_EQ(report.retrained.loss, retraining.after.loss);
+  EXPECT_EQ(report.deployed.loss, retraining.after.loss);
+  EXPECT_EQ(report.deployed.images, 12);
+  EXPECT_EQ(report.logits, 12 * 3);
+  EXPECT_EQ(report.differing_logits, 0);
+  EXPECT_EQ(report.differing_predictions, 0);
+  EXPECT_EQ(report.ranges.size(), 10U);
+  EXPECT_FALSE(report.layers.empty());
+  EXPECT_LT(report.int8_cost.file_bytes, report.float_cost.file_bytes);
+  for (const DeployedCost& cost : {report.float_cost, report.int8_cost}) {
+    EXPECT_GT(cost.milliseconds, 0.0);
+    EXPECT_GT(cost.images_per_second, 0.0);
+  }
+  EXPECT_EQ(report.float_curve.test_accuracy.size(), 3U);
+  EXPECT_EQ(report.retraining_curve.test_accuracy.size(), 2U);
+
+  report.name = "a <name> & more";
+  const std::string page = report_page(report);
+  EXPECT_THAT(page, AllOf(HasSubstr("<title>a &lt;name&gt; &amp; more</title>"), HasSubstr("layer2.0.downsample.0"),
+                          HasSubstr("12 test images: 0 predictions and 0 of 36 logits differ"),
+                          HasSubstr("prefers-color-scheme: dark"), HasSubstr("</html>")));
+  EXPECT_THAT(page, AllOf(Not(HasSubstr("http")), Not(HasSubstr("src=")), Not(HasSubstr("nan"))));
+}
+
+}  // namespace
+}  // namespace octet
