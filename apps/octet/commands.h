@@ -59,7 +59,21 @@ struct BenchCommand {
   std::filesystem::path model;  ///< ONNX file
   std::int64_t batch = 1;
   int repetitions = 100;
+  bool json = false;  ///< one line, without the layers
 };
 int run(const BenchCommand& command);
+
+struct DeployCommand {
+  std::filesystem::path run;          ///< directory
+  std::filesystem::path prefix = {};  ///< of the files; default: in the run directory
+  bool ascend = false;                ///< instead of QDQ
+};
+int run(const DeployCommand& command);
+
+struct ReportCommand {
+  std::filesystem::path run;  ///< directory, with the files of octet deploy
+  double seconds = 2.0;       ///< for each measurement of speed
+};
+int run(const ReportCommand& command);
 
 int print_info();

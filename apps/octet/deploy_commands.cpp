@@ -6,7 +6,9 @@
 #include <chrono>
 
 #include "commands.h"
+#include "octet/base/document.h"
 #include "octet/base/error.h"
+#include "octet/base/file.h"
 #include "octet/base/rng.h"
 #include "octet/data/image_file.h"
 #include "octet/experiment/deployed_model.h"
@@ -43,6 +45,24 @@ double median_of_runs(const octet::deploy::Model& model, const std::vector<float
   return times[times.size() / 2];
 }
 
+/// The most memory that this process has had since it began this program. (getrusage() also counts what the process
+/// had before that, which was that of its parent.)
+std::int64_t peak_bytes() {
+  const std::string status = octet::read_file("/proc/self/status", 1 << 20), key = "VmHWM:";
+  const std::size_t found = status.find(key);
+  octet::require(found != std::string::npos, "/proc/self/status: has no ", key);
+  return 1024 * std::stoll(status.substr(found + key.size()));
+}
+
+void print_json(const BenchCommand& command, double milliseconds) {
+  fmt::print("{}\n", octet::to_json(octet::Document::map(
+                         {{"batch", command.batch},
+                          {"threads", octet::kernels::num_threads()},
+                          {"milliseconds", milliseconds},
+                          {"inputs_per_second", 1e3 * static_cast<double>(command.batch) / milliseconds},
+                          {"peak_bytes", peak_bytes()}})));
+}
+
 }  // namespace
 
 int evaluate_onnx(const EvalCommand& command) {
@@ -72,6 +92,10 @@ int run(const BenchCommand& command) {
   shape[0] = command.batch;
   const std::vector<float> input = random_values(octet::element_count(shape));
   const double whole = median_of_runs(model, input, command.batch, command.repetitions);
+  if (command.json) {
+    print_json(command, whole);
+    return kSuccess;
+  }
   const std::vector<octet::deploy::LayerTime> layers = model.profile(input, command.batch, command.repetitions);
 
   std::size_t name_width = 5, operation_width = 9, implementation_width = 14;

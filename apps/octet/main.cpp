@@ -92,7 +92,32 @@ CLI::App* add_bench(CLI::App& app, BenchCommand& command) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
+  bench_app->add_flag("--json", command.json, "one line of JSON, without the layers");
   return bench_app;
+}
+
+CLI::App* add_deploy(CLI::App& app, DeployCommand& command) {
+  CLI::App* deploy_app = app.add_subcommand("deploy", "ONNX files of a retrained network");
+  deploy_app->add_option("run", command.run, "run directory of octet retrain")->type_name("RUN")->required();
+  deploy_app->add_option("--out", command.prefix, "how the files' names begin; default: in the run directory")
+      ->type_name("PREFIX");
+  deploy_app
+      ->add_option_function<std::string>(
+          "--format", [&](const std::string& format) { command.ascend = format == "ascend"; },
+          "qdq (QuantizeLinear and DequantizeLinear, the default) or ascend (AscendQuant and AscendDequant)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"qdq", "ascend"}));
+  return deploy_app;
+}
+
+CLI::App* add_report(CLI::App& app, ReportCommand& command) {
+  CLI::App* report_app = app.add_subcommand("report", "a deployed network against the float one that it was");
+  report_app->add_option("run", command.run, "run directory, after octet deploy")->type_name("RUN")->required();
+  report_app->add_option("--seconds", command.seconds, "for each of the two measurements of speed")
+      ->type_name("S")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  return report_app;
 }
 
 int run_command_line(int argc, char** argv) {
@@ -134,6 +159,14 @@ int run_command_line(int argc, char** argv) {
   CLI::App* quantize_app = add_quantize_config(app, quantize);
   add_threads(*quantize_app, threads);
 
+  DeployCommand deploy;
+  CLI::App* deploy_app = add_deploy(app, deploy);
+  add_threads(*deploy_app, threads);
+
+  ReportCommand report;
+  CLI::App* report_app = add_report(app, report);
+  add_threads(*report_app, threads);
+
   RunCommand run_command;
   CLI::App* run_app = add_run(app, run_command);
   add_threads(*run_app, threads);
@@ -156,6 +189,8 @@ int run_command_line(int argc, char** argv) {
   if (*eval_app) return run(eval);
   if (*predict_app) return run(predict);
   if (*quantize_app) return run(quantize);
+  if (*deploy_app) return run(deploy);
+  if (*report_app) return run(report);
   if (*run_app) return run(run_command);
   if (*bench_app) return run(bench);
   return print_info();

@@ -250,6 +250,20 @@ TEST_F(OctetCommand, RetrainsWithQuantization) {
   EXPECT_THAT(command.read_all(), HasSubstr("octet retrain stopped/experiment.json --resume --run-dir stopped\n"));
   EXPECT_EQ(command.exit_code(), 130);
 
+  const Result early = run({"report", "runs/q"});
+  EXPECT_EQ(early.output, "octet: runs/q/deploy_model.onnx: there is no such file; octet deploy runs/q makes it\n");
+  const Result deployed = run({"deploy", "runs/q"});
+  EXPECT_EQ(deployed.code, 0) << deployed.output;
+  EXPECT_THAT(deployed.output, HasSubstr(" MB  runs/q/deploy_model.onnx  (int8, QDQ)\n"));
+  EXPECT_EQ(run({"eval", "runs/q/deploy_model.onnx"}).output, run({"eval", "runs/q"}).output);
+  EXPECT_EQ(run({"deploy", "runs/q", "--format", "tflite"}).code, 2);
+  const Result report = run({"report", "runs/q", "--threads", "1", "--seconds", "0.1"});
+  EXPECT_EQ(report.code, 0) << report.output;
+  EXPECT_THAT(report.output, AllOf(HasSubstr("\nint8, deployed  "), HasSubstr("\n  different predictions  0\n"),
+                                   HasSubstr("\n  different logits       0 of 64: equal in every bit\n"),
+                                   HasSubstr("\npictures: runs/q/report.html\n")));
+  EXPECT_TRUE(fs::exists(directory_ / "runs/q/report.html"));
+
   retrain[0] = "train";
   EXPECT_EQ(run(retrain).output,
             "octet: " + experiment_ + ": the experiment has quantization; octet retrain runs it\n");

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <string>
 
+#include "octet/base/document.h"
 #include "octet/base/file.h"
 
 namespace octet {
@@ -50,6 +51,16 @@ TEST(OctetBench, PrintsOneLinePerLayerAndASum) {
   EXPECT_EQ(answer.exit_code, 0) << answer.output;
   EXPECT_THAT(answer.output, AllOf(HasSubstr("GOP/s"), HasSubstr("/layers/layers.8/conv2/Conv"),
                                    HasSubstr("conv2d + quantize + add + quantize"), HasSubstr("batch 2, 1 threads: ")));
+}
+
+TEST(OctetBench, GivesOneLineOfJson) {
+  const Answer answer = octet("bench " + kModel + " --batch 2 --threads 1 --repetitions 2 --json");
+  EXPECT_EQ(answer.exit_code, 0) << answer.output;
+  const Document line = parse_json(answer.output, "octet bench");
+  EXPECT_EQ(line.at("batch").as_integer(), 2);
+  EXPECT_EQ(line.at("threads").as_integer(), 1);
+  EXPECT_GT(line.at("milliseconds").as_real(), 0.0);
+  EXPECT_GT(line.at("peak_bytes").as_integer(), 1 << 20);
 }
 
 TEST(OctetEval, EvaluatesAnOnnxFileOnAnExperimentsTestData) {
