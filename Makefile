@@ -12,7 +12,7 @@ dependencies:
 configure: dependencies
 	@cmake --preset release
 
-demo: configure ## install what is missing, build, train a ResNet on real images, and retrain it in 8 bits
+demo: configure ## install what is missing, build, train a ResNet on real images, retrain it in 8 bits, and deploy it
 	@$(BUILD) --target octet
 	@scripts/demo.sh build/release/octet
 
