@@ -172,6 +172,38 @@ const float* images(const QuantizedInput& x, std::int64_t begin, std::int64_t co
   return storage.floats();
 }
 
+// Where the gradients of all batch slices together outweigh dy, output channels are shared out instead of images: each
+// piece sums over the whole batch and is a block of rows of dw, so nothing is left to add up. What it takes is a copy
+// of dy, piece by piece.
+bool share_outputs(const ConvShape& s) {
+  constexpr std::int64_t kLeast = 16;  // channels of a piece: what oneDNN's kernels compute at once
+  const std::int64_t dy = s.n * s.oh * s.ow * s.co;
+  return s.groups == 1 && s.co % (kSlices * kLeast) == 0 && s.weight_count() * gradient_slices(s).count() > 2 * dy;
+}
+
+OCTET_CLONES void copy_channels(std::int64_t rows, std::int64_t channels, std::int64_t of, const float* from,
+                                float* to) {
+  for (std::int64_t row = 0; row < rows; ++row)
+    for (std::int64_t c = 0; c < channels; ++c) to[row * channels + c] = from[row * of + c];
+}
+
+template <typename Input>
+void backward_weights_by_outputs(const ConvShape& s, const Input& x, const float* dy, float* dw) {
+  ConvShape piece = s;
+  piece.co = s.co / kSlices;
+  const ConvPrimitive& conv = slice_conv(ConvDirection::kBackwardWeights, piece, s.n, false);
+  Buffer storage;
+  const float* const values = images(x, 0, s.n * s.ci * s.h * s.w, storage);
+  const std::int64_t rows = s.n * s.oh * s.ow;
+  parallel_tasks(kSlices, [&](std::int64_t i) {
+    const SingleThread one;
+    const Buffer own_dy = Buffer::floats(rows * piece.co), gradient(static_cast<std::int64_t>(conv.weights.get_size()));
+    copy_channels(rows, piece.co, s.co, dy + i * piece.co, own_dy.floats());
+    run(ConvDirection::kBackwardWeights, conv, piece, s.n, {values, gradient.floats(), nullptr, own_dy.floats()});
+    reorder(conv.weights, gradient.data(), weight_desc(piece), dw + i * piece.weight_count());
+  });
+}
+
 template <typename Input>
 void backward_weights(const ConvShape& s, const Input& x, const float* dy, float* dw) {
   if (s.n == 0) return std::fill_n(dw, s.weight_count(), 0.0F), void();
@@ -184,6 +216,8 @@ void backward_weights(const ConvShape& s, const Input& x, const float* dy, float
         {images(x, 0, s.n * s.ci * s.h * s.w, storage), gradient.floats(), nullptr, dy});
     return reorder(whole.weights, gradient.data(), plain, dw);
   }
+
+  if (share_outputs(s)) return backward_weights_by_outputs(s, x, dy, dw);
 
   const Chunks slices = gradient_slices(s);
   const std::int64_t src_image = s.ci * s.h * s.w, dst_image = s.co * s.oh * s.ow;

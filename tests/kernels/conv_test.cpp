@@ -59,6 +59,8 @@ std::vector<ConvShape> shapes() {
       {.n = 10, .ci = 16, .h = 8, .w = 8, .co = 16, .kh = 3, .kw = 3, .oh = 8, .ow = 8, .padding = 1},
       {.n = 9, .ci = 3, .h = 9, .w = 7, .co = 20, .kh = 3, .kw = 3, .oh = 5, .ow = 4, .stride = 2, .padding = 1},
       {.n = 1, .ci = 5, .h = 6, .w = 6, .co = 7, .kh = 1, .kw = 1, .oh = 6, .ow = 6},
+      // Weights that outweigh activations: the gradient is shared out by output channels.
+      {.n = 3, .ci = 40, .h = 4, .w = 4, .co = 128, .kh = 3, .kw = 3, .oh = 4, .ow = 4, .padding = 1},
       {.n = 17, .ci = 12, .h = 5, .w = 5, .co = 8, .kh = 3, .kw = 3, .oh = 5, .ow = 5, .padding = 1, .groups = 4},
       {.n = 3,
        .ci = 18,
