@@ -53,6 +53,28 @@ void add_train_options(CLI::App& app, TrainCommand& command, std::optional<int>&
   add_threads(app, threads);
 }
 
+CLI::App* add_eval(CLI::App& app, EvalCommand& command) {
+  CLI::App* eval_app = app.add_subcommand("eval", "loss and accuracy on the test data");
+  eval_app->add_option("model", command.model, "run directory, weights or ONNX file")->type_name("PATH")->required();
+  eval_app->add_option("--experiment,--data", command.experiment, "for files that Octet did not make; its test data")
+      ->type_name("YAML");
+  add_overrides(*eval_app, command.overrides);
+  return eval_app;
+}
+
+CLI::App* add_predict(CLI::App& app, PredictCommand& command) {
+  CLI::App* predict_app = app.add_subcommand("predict", "classes of image files and their probabilities");
+  predict_app->add_option("model", command.model, "run directory or weights file")->type_name("PATH")->required();
+  predict_app->add_option("images", command.images, "PNG, JPEG or BMP files")->type_name("IMAGE")->required();
+  predict_app->add_option("--experiment", command.experiment, "for weights that Octet did not train")
+      ->type_name("YAML");
+  predict_app->add_option("--top", command.top, "classes to show")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  return predict_app;
+}
+
 CLI::App* add_quantize_config(CLI::App& app, QuantizeConfigCommand& quantize) {
   CLI::App* quantize_app = app.add_subcommand("quantize-config", "which layers are quantized, and how, as a file");
   quantize_app->add_option("model", quantize.model, "run directory, weights file or network (resnet20)")
@@ -136,23 +158,11 @@ int run_command_line(int argc, char** argv) {
   add_train_options(*retrain_app, retrain.train, threads);
 
   EvalCommand eval;
-  CLI::App* eval_app = app.add_subcommand("eval", "loss and accuracy on the test data");
-  eval_app->add_option("model", eval.model, "run directory, weights or ONNX file")->type_name("PATH")->required();
-  eval_app->add_option("--experiment,--data", eval.experiment, "for files that Octet did not make; its test data")
-      ->type_name("YAML");
-  add_overrides(*eval_app, eval.overrides);
+  CLI::App* eval_app = add_eval(app, eval);
   add_threads(*eval_app, threads);
 
   PredictCommand predict;
-  CLI::App* predict_app = app.add_subcommand("predict", "classes of image files and their probabilities");
-  predict_app->add_option("model", predict.model, "run directory or weights file")->type_name("PATH")->required();
-  predict_app->add_option("images", predict.images, "PNG, JPEG or BMP files")->type_name("IMAGE")->required();
-  predict_app->add_option("--experiment", predict.experiment, "for weights that Octet did not train")
-      ->type_name("YAML");
-  predict_app->add_option("--top", predict.top, "classes to show")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  CLI::App* predict_app = add_predict(app, predict);
   add_threads(*predict_app, threads);
 
   QuantizeConfigCommand quantize;
