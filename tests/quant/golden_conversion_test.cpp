@@ -2,6 +2,7 @@
 // Models converted by a configuration file, trained and evaluated, against the reference implementation: outputs, the
 // state of every layer, the record file, and the nodes and constants of the graphs that are deployed.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -54,7 +55,7 @@ class Flow {
       : report_(report),
         wanted_(wanted),
         float_model_(wanted.at("model")),
-        folder_(std::filesystem::path(testing::TempDir()) / "golden_conversion") {
+        folder_(std::filesystem::path(testing::TempDir()) / ("golden_conversion_" + std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_);
     write_file_atomically(folder_ / "config.json", wanted.at("config_text").get<std::string>());
     const auto parameters = tensors_of(float_model_);

@@ -3,10 +3,12 @@
 #include "octet/quant/save_quant_retrain_model.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "octet/autograd/ops.h"
@@ -42,7 +44,8 @@ struct Settings {
 class Retrained {
  public:
   Retrained(Module& model, const Shape& image, const Settings& settings)
-      : folder_(fs::path(testing::TempDir()) / "save_quant_retrain_model"), image_(image) {
+      : folder_(fs::path(testing::TempDir()) / ("save_quant_retrain_model_" + std::to_string(getpid()))),
+        image_(image) {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     std::optional<fs::path> definition;
