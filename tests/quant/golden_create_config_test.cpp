@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configuration files against the reference implementation's: which layers, which text, which mistakes.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <map>
@@ -73,7 +74,10 @@ void expect_category(const std::string& message, const json& wanted) {
   EXPECT_NE(message.find(kRules.at(about)), std::string::npos) << about << ": " << message;
 }
 
-std::filesystem::path folder() { return std::filesystem::path(testing::TempDir()) / "golden_create_config"; }
+// Tests run side by side.
+std::filesystem::path folder() {
+  return std::filesystem::path(testing::TempDir()) / ("golden_create_config_" + std::to_string(getpid()));
+}
 
 // Runs the case and gives the text of the file, or the error.
 struct Created {
