@@ -2,6 +2,7 @@
 // A small ResNet against PyTorch: the same weights, logits and losses (tests/data/scripts/make_golden_training.py).
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
