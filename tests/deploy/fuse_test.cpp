@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "octet/deploy/plan.h"
 #include "octet/deploy/program.h"
 #include "octet/graph/infer_shapes.h"

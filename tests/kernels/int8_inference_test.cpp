@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "octet/base/rng.h"
 #include "octet/kernels/parallel.h"
 #include "support/error_text.h"
