@@ -104,10 +104,11 @@ QuantRecord quant_record(Module& model, bool force_fp16_quant) {
     const ContextScope scope(path);
     const RetrainConfig& config = qat->config();
     const ScaleOffset grid = qat->input_grid().grid;
-    std::vector<float> scales = qat->integers().scales;
+    const float scale_d = force_fp16_quant ? fp16_scale(grid.scale) : grid.scale;
+    std::vector<float> scales = qat->integers(scale_d).scales;
     if (!config.retrain_weight_config.channel_wise.value() && !qat->batch_norm()) scales.resize(1);
     record.layers.push_back({.name = path,
-                             .scale_d = force_fp16_quant ? fp16_scale(grid.scale) : grid.scale,
+                             .scale_d = scale_d,
                              .offset_d = grid.offset,
                              .scale_w = std::move(scales),
                              .act_type = config.retrain_data_config.dst_type,

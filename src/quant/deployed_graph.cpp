@@ -196,7 +196,7 @@ class Builder {
     LayerParts p{traced,
                  layer,
                  grid->second,
-                 layer.integers(),
+                 layer.integers(grid->second.scale),
                  {},
                  {},
                  traced.op == "linear",

@@ -17,7 +17,7 @@ struct GraphNames {
 };
 
 /// `trace`: of `model` in evaluation mode. With `force_fp16_quant` scales of activations have the precision of float16,
-/// and those of results 10 bits behind the point.
+/// which biases and the record share, and scales of results have 10 bits behind the point.
 Graph deployed_graph(const Graph& trace, Module& model, QuantForm form, const GraphNames& names, bool force_fp16_quant);
 
 }  // namespace octet

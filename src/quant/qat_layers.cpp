@@ -120,7 +120,7 @@ UlqGrid QatModule::input_grid() const {
   return acts().grid();
 }
 
-IntegerLayer QatModule::integers() const {
+IntegerLayer QatModule::integers(float input_scale) const {
   const ScaleForm form = s_rec_flag_ && wts_.learns() ? ScaleForm::kReciprocal : ScaleForm::kScale;
   const std::vector<float> scales =
       wts_.learns() ? effective_scales(wts_.stored_scales().values(), form)
@@ -130,7 +130,7 @@ IntegerLayer QatModule::integers() const {
   const FoldedNorm norm = bn ? fold(*bn) : FoldedNorm();
   return integer_layer(name_, view_, weight().values(), scales, bits_of(config_.retrain_weight_config.dst_type),
                        bias().defined() ? bias().values() : std::span<const float>(), bn ? &norm : nullptr,
-                       input_grid().grid.scale);
+                       input_scale);
 }
 
 void QatModule::relink(const CopyOf& copy_of) {
@@ -219,8 +219,8 @@ Tensor Qat<Layer>::quantized_forward(const Tensor& x, StateUse use) {
 template <typename Layer>
 Tensor Qat<Layer>::deployed_forward(const Tensor& x) {
   const Tensor quantized_x = acts()(x, StateUse::kKeep, this);
-  IntegerLayer integers = this->integers();
   const float input_scale = input_grid().grid.scale;
+  IntegerLayer integers = this->integers(input_scale);
   Tensor bias = Tensor::empty({std::ssize(integers.bias)});
   for (std::size_t c = 0; c < integers.bias.size(); ++c)
     bias.mutable_values()[c] = static_cast<float>(integers.bias[c]) * (input_scale * integers.scales[c]);

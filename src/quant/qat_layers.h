@@ -35,11 +35,11 @@ class QatModule : public Module {
   /// The BatchNorm that a converted Conv2d has taken in, or null.
   const BatchNorm2d* batch_norm() const;
 
-  /// The integers that the layer is in evaluation and once it is deployed. Throws Error while the first clips are still
-  /// being found, or if a scale has diverged.
-  IntegerLayer integers() const;
-  /// The grid of its input. Throws Error as integers().
+  /// The grid of its input. Throws Error while the first clips are still being found, or if they have diverged.
   UlqGrid input_grid() const;
+  /// The integers that the layer is where its input has this scale: in evaluation that of input_grid(), in a file the
+  /// scale that the file has, which may be rounded. Throws Error if a scale has diverged, or as integer_layer().
+  IntegerLayer integers(float input_scale) const;
 
   /// Quantizes the input of a block, so that all that read it read the same integers.
   Tensor filter_input(const Tensor& x) override;

@@ -10,8 +10,8 @@ namespace octet {
 namespace {
 
 deploy::QuantParameters parameters(const QatModule& layer) {
-  const IntegerLayer integers = layer.integers();
   const ScaleOffset input = layer.input_grid().grid;
+  const IntegerLayer integers = layer.integers(input.scale);
   deploy::QuantParameters made{integers.weight, std::vector<float>(), {}};
   std::vector<float> scales;
   for (std::size_t c = 0; c < integers.bias.size(); ++c) {

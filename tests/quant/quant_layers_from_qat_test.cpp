@@ -44,7 +44,8 @@ void expect_alike(QatModule& layer, const std::function<deploy::QuantOutput(cons
   EXPECT_EQ(ours.shape, y.shape());
   const std::vector<float> expected = y.to_vector();
   float step = 0.0F;
-  for (const float scale : layer.integers().scales) step = std::fmax(step, scale * layer.input_grid().grid.scale);
+  const float input_scale = layer.input_grid().grid.scale;
+  for (const float scale : layer.integers(input_scale).scales) step = std::fmax(step, scale * input_scale);
   ASSERT_EQ(ours.float32.size(), expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i)
     EXPECT_NEAR(ours.float32[i], expected[i], 0.5F * step + 1e-5F * std::fabs(expected[i])) << "element " << i;
