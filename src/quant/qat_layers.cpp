@@ -85,8 +85,7 @@ FoldedNorm fold(const BatchNorm2d& bn) {
 
 }  // namespace
 
-// ---- what all have in common
-// -----------------------------------------------------------------------------------------
+// ---- what all have in common ----------------------------------------------------------------------------------------
 
 QatModule::QatModule(const char* name, const RetrainConfig& config, const ChannelView& view, Origin origin,
                      QatModule* owner)
@@ -137,8 +136,7 @@ void QatModule::relink(const CopyOf& copy_of) {
   if (owner_) owner_ = dynamic_cast<QatModule*>(&copy_of(*owner_));
 }
 
-// ---- one wrapper for three layers
-// ------------------------------------------------------------------------------------
+// ---- one wrapper for three layers -----------------------------------------------------------------------------------
 
 template <typename Layer>
 Qat<Layer>::Qat(Options options, const RetrainConfig& config, Rng& rng)

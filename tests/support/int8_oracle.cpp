@@ -30,8 +30,7 @@ std::int64_t quantized(const Grid& g, float x) {
   return std::clamp(static_cast<std::int64_t>(level) + g.offset, g.low, g.high);
 }
 
-// ---- constants
-// -------------------------------------------------------------------------------------------------------
+// ---- constants ------------------------------------------------------------------------------------------------------
 
 struct Constant {
   Shape shape;
