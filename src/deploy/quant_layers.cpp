@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <type_traits>
 #include <utility>
 
 #include "octet/base/error.h"
@@ -42,6 +43,9 @@ bool check_common(const char* layer, const Options& o) {
 }
 
 template <typename Options>
+constexpr bool kTransposed = std::is_same_v<Options, QuantConvTranspose2dOptions>;
+
+template <typename Options>
 void check_window(const char* layer, const Options& o) {
   require_within(layer, "in_channels", o.in_channels, kChannels);
   require_within(layer, "out_channels", o.out_channels, kChannels);
@@ -51,6 +55,11 @@ void check_window(const char* layer, const Options& o) {
   require_within(layer, "dilation", o.dilation, kDilation);
   require(o.groups >= 1 && o.in_channels % o.groups == 0 && o.out_channels % o.groups == 0, layer, ": groups ",
           o.groups, " must divide in_channels ", o.in_channels, " and out_channels ", o.out_channels);
+  if constexpr (kTransposed<Options>)
+    require(o.output_padding.h >= 0 && o.output_padding.w >= 0 &&
+                o.output_padding.h < std::max(o.stride.h, o.dilation.h) &&
+                o.output_padding.w < std::max(o.stride.w, o.dilation.w),
+            layer, ": output_padding must be smaller than stride or dilation, got ", o.output_padding);
 }
 
 std::vector<float> used_scales(const QuantScale& scale, bool cut) {
@@ -92,9 +101,39 @@ struct QuantLayer::Engine {
   std::int64_t in_channels() const { return transposed ? shape.co : shape.ci; }
   std::int64_t out_channels() const { return transposed ? shape.ci : shape.co; }
 
+  // Of a layer with a window; checks its options.
+  template <typename Options>
+  static std::unique_ptr<Engine> with_window(const char* layer, const Options& o, const QuantParameters& p);
   void take(const QuantParameters& p, bool has_bias);
   QuantOutput run(const kernels::ConvShape& s, const Int8Tensor& x, Shape output) const;
 };
+
+template <typename Options>
+std::unique_ptr<QuantLayer::Engine> QuantLayer::Engine::with_window(const char* layer, const Options& o,
+                                                                    const QuantParameters& p) {
+  check_window(layer, o);
+  auto engine = std::make_unique<Engine>();
+  engine->layer = layer;
+  engine->float16 = check_common(layer, o);
+  engine->transposed = kTransposed<Options>;
+  engine->offset_x = o.offset_x;
+  engine->shape = {.ci = o.in_channels,
+                   .co = o.out_channels,
+                   .kh = o.kernel_size.h,
+                   .kw = o.kernel_size.w,
+                   .stride = o.stride,
+                   .padding = o.padding,
+                   .dilation = o.dilation,
+                   .groups = o.groups};
+  if constexpr (kTransposed<Options>) {
+    // The convolution whose data gradient this is; h and w hold output_padding until sizes are known.
+    std::swap(engine->shape.ci, engine->shape.co);
+    engine->shape.h = o.output_padding.h;
+    engine->shape.w = o.output_padding.w;
+  }
+  engine->take(p, o.bias);
+  return engine;
+}
 
 void QuantLayer::Engine::take(const QuantParameters& p, bool has_bias) {
   const auto channels = static_cast<std::size_t>(out_channels());
@@ -179,25 +218,7 @@ void check_image(const char* layer, const Int8Tensor& x, std::int64_t channels) 
 }  // namespace
 
 QuantConv2d::QuantConv2d(const QuantConv2dOptions& o, const QuantParameters& parameters)
-    : QuantLayer([&] {
-        constexpr const char* kLayer = "QuantConv2d";
-        check_window(kLayer, o);
-        auto engine = std::make_unique<Engine>();
-        engine->layer = kLayer;
-        engine->float16 = check_common(kLayer, o);
-        engine->transposed = false;
-        engine->offset_x = o.offset_x;
-        engine->shape = {.ci = o.in_channels,
-                         .co = o.out_channels,
-                         .kh = o.kernel_size.h,
-                         .kw = o.kernel_size.w,
-                         .stride = o.stride,
-                         .padding = o.padding,
-                         .dilation = o.dilation,
-                         .groups = o.groups};
-        engine->take(parameters, o.bias);
-        return engine;
-      }()) {}
+    : QuantLayer(Engine::with_window("QuantConv2d", o, parameters)) {}
 
 QuantOutput QuantConv2d::forward(const Int8Tensor& x) const {
   const Engine& e = engine();
@@ -216,32 +237,7 @@ QuantOutput QuantConv2d::forward(const Int8Tensor& x) const {
 }
 
 QuantConvTranspose2d::QuantConvTranspose2d(const QuantConvTranspose2dOptions& o, const QuantParameters& parameters)
-    : QuantLayer([&] {
-        constexpr const char* kLayer = "QuantConvTranspose2d";
-        check_window(kLayer, o);
-        require(o.output_padding.h >= 0 && o.output_padding.w >= 0 &&
-                    o.output_padding.h < std::max(o.stride.h, o.dilation.h) &&
-                    o.output_padding.w < std::max(o.stride.w, o.dilation.w),
-                kLayer, ": output_padding must be smaller than stride or dilation, got ", o.output_padding);
-        auto engine = std::make_unique<Engine>();
-        engine->layer = kLayer;
-        engine->float16 = check_common(kLayer, o);
-        engine->transposed = true;
-        engine->offset_x = o.offset_x;
-        // The convolution whose data gradient this is; h and w hold output_padding until sizes are known.
-        engine->shape = {.ci = o.out_channels,
-                         .h = o.output_padding.h,
-                         .w = o.output_padding.w,
-                         .co = o.in_channels,
-                         .kh = o.kernel_size.h,
-                         .kw = o.kernel_size.w,
-                         .stride = o.stride,
-                         .padding = o.padding,
-                         .dilation = o.dilation,
-                         .groups = o.groups};
-        engine->take(parameters, o.bias);
-        return engine;
-      }()) {}
+    : QuantLayer(Engine::with_window("QuantConvTranspose2d", o, parameters)) {}
 
 QuantOutput QuantConvTranspose2d::forward(const Int8Tensor& x) const {
   const Engine& e = engine();

@@ -208,6 +208,26 @@ TEST(QuantConvTranspose2d, SumsAsTheDefinitionSays) {
   }
 }
 
+TEST(QuantConvTranspose2d, NamesTheArgumentAndItsLimits) {
+  const QuantConvTranspose2dOptions small{.in_channels = 2, .out_channels = 3, .kernel_size = 1};
+  const QuantParameters parameters{std::vector<std::int8_t>(6), std::vector<float>(3, 1.0F), {0, 0, 0}};
+  EXPECT_EQ(QuantConvTranspose2d(small, parameters).forward({{1, 2, 4, 5}, std::vector<std::int8_t>(40)}).shape,
+            (Shape{1, 3, 4, 5}));
+  const auto error_of = [&](auto&& change) {
+    QuantConvTranspose2dOptions o = small;
+    change(o);
+    return error_text([&] { QuantConvTranspose2d(o, parameters); });
+  };
+  EXPECT_EQ(error_of([](auto& o) {
+              o.output_padding = {0, 1};
+            }),
+            "QuantConvTranspose2d: output_padding must be smaller than stride or dilation, got 0x1");
+  EXPECT_EQ(error_of([](auto& o) { o.stride = 64; }), "QuantConvTranspose2d: stride must be from 1 to 63, got 64x64");
+  EXPECT_EQ(error_of([](auto& o) { o.offset_x = 128; }),
+            "QuantConvTranspose2d: offset_x must be from -128 to 127, got 128");
+  EXPECT_EQ(error_of([](auto& o) { o.out_channels = 2; }), "QuantConvTranspose2d: weight must have 4 values, has 6");
+}
+
 TEST(QuantLinear, MultipliesRows) {
   const QuantLinearOptions o{.in_features = 2, .out_features = 3, .offset_x = 5, .output_dtype = "float32"};
   const QuantParameters p{{1, 2, 3, 4, -5, 6}, std::vector<float>{1.0F, 0.5F, 2.0F}, {10, 20, 30}};
