@@ -7,7 +7,6 @@
 #include <bit>
 #include <map>
 #include <memory>
-#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
