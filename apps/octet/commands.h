@@ -76,4 +76,5 @@ struct ReportCommand {
 };
 int run(const ReportCommand& command);
 
-int print_info();
+struct InfoCommand {};
+int run(const InfoCommand& command);

@@ -4,7 +4,7 @@
 #include "commands.h"
 #include "octet/experiment/system_info.h"
 
-int print_info() {
+int run(const InfoCommand&) {
   const octet::SystemInfo info = octet::system_info();
   fmt::print("octet       {}\n", info.octet_version);
   fmt::print("compiler    {}\n", info.compiler);
