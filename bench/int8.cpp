@@ -2,18 +2,16 @@
 // bench_int8 MODEL BATCH INPUT OUTPUT: runs a model on float32 values of a file, writes the result's, and then, for
 // each line "REPETITIONS" on its input, prints the median milliseconds of that many runs. bench/int8.py drives it in
 // turn with its peers.
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
+#include <cstdint>
 #include <cstring>
+#include <exception>
 #include <iostream>
-#include <limits>
 #include <string>
 #include <vector>
 
-#include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/deploy/model.h"
+#include "octet/experiment/run_times.h"
 
 namespace {
 
@@ -22,19 +20,6 @@ std::vector<float> read_floats(const char* path) {
   std::vector<float> values(bytes.size() / sizeof(float));
   std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
   return values;
-}
-
-double median_milliseconds(const octet::deploy::Model& model, const std::vector<float>& input, std::int64_t batch,
-                           std::vector<float>& output, int repetitions) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<double> times;
-  for (int i = 0; i < repetitions; ++i) {
-    const Clock::time_point begin = Clock::now();
-    model.run(input, batch, output);
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
-  }
-  std::ranges::sort(times);
-  return times[times.size() / 2];
 }
 
 }  // namespace
@@ -48,12 +33,12 @@ int main(int argc, char** argv) {
     const octet::deploy::Model model = octet::deploy::Model::load(argv[1]);
     const std::int64_t batch = std::stoll(argv[2]);
     const std::vector<float> input = read_floats(argv[3]);
-    std::vector<float> output = model.run(input, batch);
+    const std::vector<float> output = model.run(input, batch);
     octet::write_file_atomically(argv[4],
                                  {reinterpret_cast<const char*>(output.data()), output.size() * sizeof(float)});
     std::cout << "ready" << std::endl;
     for (int repetitions = 0; std::cin >> repetitions;)
-      std::cout << median_milliseconds(model, input, batch, output, repetitions) << std::endl;
+      std::cout << octet::median_milliseconds(model, input, batch, repetitions) << std::endl;
   } catch (const std::exception& error) {
     std::cerr << "bench_int8: " << error.what() << '\n';
     return 1;

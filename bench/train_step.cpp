@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -19,6 +18,7 @@
 
 #include "octet/autograd/ops.h"
 #include "octet/base/error.h"
+#include "octet/experiment/peak_memory.h"
 #include "octet/kernels/conv.h"
 #include "octet/kernels/memory.h"
 #include "octet/kernels/parallel.h"
@@ -69,18 +69,9 @@ std::vector<double> timed(int steps, const std::function<void()>& step) {
   return seconds;
 }
 
-// Peak resident memory of this program, read as the peer reads its own (getrusage would remember the program before
-// exec, too).
-double peak_rss_mb() {
-  std::ifstream status("/proc/self/status");
-  for (std::string word; status >> word;)
-    if (double kilobytes; word == "VmHWM:" && status >> kilobytes) return kilobytes / 1024;
-  return 0;
-}
-
 nlohmann::json report(const std::vector<double>& seconds) {
   return {{"seconds", seconds},
-          {"rss_mb", peak_rss_mb()},
+          {"rss_mb", static_cast<double>(octet::peak_resident_bytes()) / (1 << 20)},
           {"system_allocations", octet::kernels::memory_statistics().system_allocations}};
 }
 

@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "commands.h"
 #include "octet/base/document.h"
 #include "octet/base/error.h"
-#include "octet/base/file.h"
 #include "octet/base/rng.h"
 #include "octet/data/image_file.h"
 #include "octet/experiment/deployed_model.h"
+#include "octet/experiment/peak_memory.h"
+#include "octet/experiment/run_times.h"
 #include "octet/kernels/parallel.h"
 #include "progress_display.h"
 
@@ -31,36 +31,13 @@ std::vector<float> random_values(std::int64_t count) {
   return values;
 }
 
-double median_of_runs(const octet::deploy::Model& model, const std::vector<float>& input, std::int64_t batch,
-                      int repetitions) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<float> output = model.run(input, batch);
-  std::vector<double> times;
-  for (int i = 0; i < repetitions; ++i) {
-    const Clock::time_point begin = Clock::now();
-    model.run(input, batch, output);
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
-  }
-  std::ranges::sort(times);
-  return times[times.size() / 2];
-}
-
-/// The most memory that this process has had since it began this program. (getrusage() also counts what the process
-/// had before that, which was that of its parent.)
-std::int64_t peak_bytes() {
-  const std::string status = octet::read_file("/proc/self/status", 1 << 20), key = "VmHWM:";
-  const std::size_t found = status.find(key);
-  octet::require(found != std::string::npos, "/proc/self/status: has no ", key);
-  return 1024 * std::stoll(status.substr(found + key.size()));
-}
-
 void print_json(const BenchCommand& command, double milliseconds) {
   fmt::print("{}\n", octet::to_json(octet::Document::map(
                          {{"batch", command.batch},
                           {"threads", octet::kernels::num_threads()},
                           {"milliseconds", milliseconds},
                           {"inputs_per_second", 1e3 * static_cast<double>(command.batch) / milliseconds},
-                          {"peak_bytes", peak_bytes()}})));
+                          {"peak_bytes", octet::peak_resident_bytes()}})));
 }
 
 }  // namespace
@@ -91,7 +68,8 @@ int run(const BenchCommand& command) {
   octet::Shape shape = model.input_shape();
   shape[0] = command.batch;
   const std::vector<float> input = random_values(octet::element_count(shape));
-  const double whole = median_of_runs(model, input, command.batch, command.repetitions);
+  model.run(input, command.batch);  // the first run, which plans
+  const double whole = octet::median_milliseconds(model, input, command.batch, command.repetitions);
   if (command.json) {
     print_json(command, whole);
     return kSuccess;

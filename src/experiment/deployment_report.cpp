@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <numeric>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include "octet/experiment/float_graph.h"
 #include "octet/experiment/network.h"
 #include "octet/experiment/run_directory.h"
+#include "octet/experiment/run_times.h"
 #include "octet/experiment/setup.h"
 #include "octet/experiment/trained_model.h"
 #include "octet/graph/onnx_writer.h"
@@ -64,35 +64,17 @@ std::vector<float> images_of(const Experiment& experiment, std::int64_t count) {
   return make_batch(*data, indices, experiment.test_transforms, Rng(0)).images.to_vector();
 }
 
-/// Median milliseconds of each model's run. They take turns, because a machine is never equally fast twice.
-std::vector<double> time_in_turns(const std::vector<const deploy::Model*>& models, const std::vector<float>& input,
-                                  std::int64_t batch, double seconds) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<std::vector<float>> outputs;
-  for (const deploy::Model* model : models) outputs.push_back(model->run(input, batch));  // which plans
-  std::vector<std::vector<double>> times(models.size());
-  const Clock::time_point end =
-      Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  for (int round = 0; round < kFewestRounds || Clock::now() < end; ++round)
-    for (std::size_t i = 0; i < models.size(); ++i) {
-      const Clock::time_point begin = Clock::now();
-      models[i]->run(input, batch, outputs[i]);
-      times[i].push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
-    }
-  std::vector<double> medians;
-  for (std::vector<double>& of_model : times) {
-    std::ranges::sort(of_model);
-    medians.push_back(of_model[of_model.size() / 2]);
-  }
-  return medians;
-}
-
 void measure(DeploymentReport& report, const Experiment& experiment, const deploy::Model& float_model,
              const deploy::Model& deployed, double seconds) {
   const std::vector<float> image = images_of(experiment, 1), images = images_of(experiment, kBatch);
   const std::vector<const deploy::Model*> models{&float_model, &deployed};
-  const std::vector<double> one = time_in_turns(models, image, 1, seconds);
-  const std::vector<double> batch = time_in_turns(models, images, kBatch, seconds);
+  for (const deploy::Model* model : models) {  // the first runs, which plan
+    model->run(image);
+    model->run(images, kBatch);
+  }
+  const Rounds rounds{.fewest = kFewestRounds, .seconds = seconds};
+  const std::vector<double> one = median_milliseconds(models, image, 1, rounds);
+  const std::vector<double> batch = median_milliseconds(models, images, kBatch, rounds);
   const auto cost = [&](DeployedCost& of, std::size_t i) {
     of.file_bytes = fs::file_size(of.file);
     of.milliseconds = one[i];
