@@ -46,7 +46,7 @@ void print_table(const octet::DeploymentReport& report) {
   const auto ratio = [](auto x, auto y) {
     return fmt::format("{:.2f}x", static_cast<double>(x) / static_cast<double>(y));
   };
-  fmt::print("{:<18}  {:>9}  {:>8}  {:>9}  {:>9}  {:>9}  {:>11}\n", "float : int8", "", "",
+  fmt::print("{:<18}  {:>9}  {:>8}  {:>9}  {:>9}  {:>9}  {:>11}\n", "gain of int8", "", "",
              ratio(a.milliseconds, b.milliseconds), ratio(b.images_per_second, a.images_per_second),
              ratio(a.file_bytes, b.file_bytes), ratio(a.peak_bytes, b.peak_bytes));
   fmt::print("({} threads, with octet::deploy; medians, in turn)\n\n", report.threads);
