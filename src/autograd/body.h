@@ -34,8 +34,9 @@ struct IntegerSums {
   const float* bias() const { return values.floats() + 2 * channels; }
 };
 
-/// One batch normalisation, once its statistics are known: what the forward and the backward pass need of it. Behind an
-/// int8 layer it reads the sums of integers: their factor is part of mean and scale, and the floats are never written.
+/// One batch normalisation, once its statistics are known: what the forward and the backward pass need of it. With the
+/// batch's statistics it reads the sums of integers of an int8 layer in front of it: their factor is part of mean and
+/// scale, and the floats are never written.
 struct BatchNormState {
   Tensor x, gamma, beta;                    ///< the op's inputs; gamma and beta may be undefined
   std::shared_ptr<const IntegerSums> sums;  ///< what x would be computed from, or null

@@ -70,11 +70,6 @@ void update_running(Tensor running, std::span<const float> batch, float momentum
     values[c] = (1.0F - momentum) * values[c] + momentum * (batch[c] * factor);
 }
 
-// The integer sum that stands for `value` in channel c.
-float sum_of(const detail::IntegerSums& sums, std::size_t c, float value) {
-  return (value - sums.bias()[c]) / sums.factor()[c] + sums.start()[c];
-}
-
 // Mean and variance of x from those of the data behind it.
 struct Moments {
   std::vector<float> mean, variance;
@@ -103,7 +98,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 
   auto state = std::make_shared<BatchNormState>();
   state->x = x;
-  state->sums = detail::integer_sums_of(x);
+  // With running statistics the definition rounds x first (docs/numerics.md); those of the batch are of the sums.
+  if (batch_statistics) state->sums = detail::integer_sums_of(x);
   state->gamma = gamma;
   state->beta = beta;
   state->channels = rows.channels;
@@ -123,8 +119,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
     }
     std::ranges::copy(x_moments.variance, variance.floats());
   } else {
-    for (std::size_t c = 0; c < channels; ++c)
-      mean[c] = state->sums ? sum_of(*state->sums, c, running_mean.values()[c]) : running_mean.values()[c];
+    std::ranges::copy(running_mean.values(), mean);
     std::ranges::copy(running_var.values(), variance.floats());
   }
   for (std::size_t c = 0; c < channels; ++c) {

@@ -151,6 +151,15 @@ TEST(SaveQuantRetrainModel, DeployedMixtureGivesTheBitsOfEvaluation) {
   }
 }
 
+TEST(SaveQuantRetrainModel, DeployedBatchNormThatNoLayerTakesInGivesTheBitsOfEvaluation) {
+  Rng rng(3);
+  Sequential net;
+  net.append<ConvTranspose2d>({.in_channels = 3, .out_channels = 8, .kernel_size = 2, .stride = 2, .bias = false}, rng);
+  net.append<BatchNorm2d>({.features = 8});
+  Retrained retrained(net, {3, 9, 9}, {});
+  expect_same_bits_deployed(retrained);
+}
+
 TEST(SaveQuantRetrainModel, RefusesModelsThatAreNotTrainedYet) {
   const auto net = mixed_network();
   Retrained retrained(*net, {3, 9, 9}, {});
