@@ -3,50 +3,25 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <memory>
-#include <numeric>
+#include <utility>
+#include <vector>
 
-#include "octet/autograd/ops.h"
+#include "octet/autograd/integers.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
-#include "octet/data/batch.h"
-#include "octet/data/known_datasets.h"
-#include "octet/deploy/model.h"
+#include "octet/base/file.h"
 #include "octet/graph/infer_shapes.h"
 #include "octet/graph/onnx_reader.h"
-#include "octet/nn/models.h"
-#include "octet/nn/optim.h"
 #include "octet/quant/create_quant_retrain_config.h"
 #include "octet/quant/create_quant_retrain_model.h"
+#include "octet/quant/qat_layers.h"
 #include "octet/quant/save_quant_retrain_model.h"
 
 namespace octet::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr int kSteps = 12, kRetrainSteps = 12;
-constexpr std::int64_t kTrainBatch = 32, kOracleImages = 8;
-
-Batch images_of(const Dataset& data, std::int64_t first, std::int64_t count) {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  std::iota(indices.begin(), indices.end(), first);
-  return make_batch(data, indices, {.normalize = {.mean = {0.286F}, .stddev = {0.353F}}}, Rng(1));
-}
-
-void train(Module& net, const Dataset& data, int steps, double lr) {
-  net.train();
-  SGD sgd(net, {.lr = lr, .momentum = 0.9});
-  for (int i = 0; i < steps; ++i) {
-    const Batch batch = images_of(data, i * kTrainBatch, kTrainBatch);
-    const Tensor loss = cross_entropy(net(batch.images), batch.labels);
-    sgd.zero_grad();
-    loss.backward();
-    sgd.step();
-  }
-}
 
 class Folder {
  public:
@@ -63,39 +38,83 @@ class Folder {
   fs::path path_;
 };
 
+// Sits in the slot of a quantized layer as long as it lives. Quantizes the layer's input as the layer is about to,
+// which then finds it quantized, and keeps a copy.
+class Tap final : public Module {
+ public:
+  Tap(Child& slot, QatModule& layer, std::vector<std::vector<float>>& seen)
+      : slot_(slot), layer_(layer), next_(slot.input_filter()), seen_(seen) {
+    slot_.set_input_filter(this);
+  }
+  ~Tap() override { slot_.set_input_filter(next_); }
+
+  Tensor forward(const Tensor& x) override { return x; }
+  Tensor filter_input(const Tensor& x) override {
+    const Tensor q = layer_.filter_input(next_ ? next_->filter_input(x) : x);
+    require(activation_integers(q) != nullptr, layer_.type_name(), ": its input has no integers");
+    seen_.push_back(q.to_vector());
+    return q;
+  }
+
+ private:
+  Child& slot_;
+  QatModule& layer_;
+  Module* const next_;
+  std::vector<std::vector<float>>& seen_;
+};
+
+// What the quantizers of the model return for x, in the order in which they run.
+std::vector<std::vector<float>> quantized_tensors(Module& model, const Tensor& x) {
+  std::vector<std::vector<float>> seen;
+  std::vector<std::unique_ptr<Tap>> taps;
+  model.visit([&](const std::string&, Module& module) {
+    for (const std::unique_ptr<Child>& child : module.children())
+      // Layers that share a quantizer share what it returns: the first of them shows it.
+      if (auto* const qat = dynamic_cast<QatModule*>(&child->module()); qat && !qat->quantizer_owner())
+        taps.push_back(std::make_unique<Tap>(*child, *qat, seen));
+  });
+  model(x);
+  return seen;
+}
+
 }  // namespace
 
-void compare_retrained_network(bool quantize_shortcuts, std::int64_t images, std::int64_t batch,
-                               ExactnessCounts& counts) {
-  const auto training = fashion_mnist(Split::kTrain), data = fashion_mnist(Split::kTest);
-  Rng rng(7);
-  const auto net = make_model("resnet20", {.in_channels = 1, .num_classes = 10}, rng);
-  train(*net, *training, kSteps, 0.05);
+RetrainedNetwork::RetrainedNetwork(Module& net, const Tensor& sample, const Options& options, const Retrain& retrain)
+    : image_(sample.shape()) {
   const Folder folder;
-  const Tensor sample = images_of(*data, 0, 1).images;
-  create_quant_retrain_config(folder / "quant.json", *net, sample);
-  const auto retrained = create_quant_retrain_model(folder / "quant.json", *net, folder / "record.txt", sample,
-                                                    {.quantize_shortcuts = quantize_shortcuts});
-  train(*retrained, *training, kRetrainSteps, 0.01);
-  const SavedModels saved =
-      save_quant_retrain_model(folder / "quant.json", *retrained, folder / "record.txt", folder / "net", sample);
-  const deploy::Model deployed = deploy::Model::load(saved.deploy);
+  const fs::path definition = folder / "quant.yaml", config = folder / "quant.json", record = folder / "record.txt";
+  write_file_atomically(definition, options.definition);
+  create_quant_retrain_config(config, net, sample, definition);
+  model_ = create_quant_retrain_model(config, net, record, sample, {.quantize_shortcuts = options.quantize_shortcuts});
+  retrain(*model_, sample);
+  graph_ = read_onnx_file(save_quant_retrain_model(config, *model_, record, folder / "net", sample).deploy);
+  model_->eval();
+}
 
-  retrained->eval();
+Graph RetrainedNetwork::graph(std::int64_t batch) const {
+  Graph graph = graph_;
+  Shape shape = image_;
+  shape[0] = batch;
+  infer_shapes(graph, {&shape, 1});
+  return graph;
+}
+
+Observations RetrainedNetwork::evaluate(std::span<const float> input, std::int64_t batch) const {
   const NoGrad no_grad;
-  const std::string name = text("retrained ResNet-20, shortcuts ", quantize_shortcuts ? "quantized" : "in float");
-  ++counts.networks;
-  for (std::int64_t first = 0; first < images; first += batch) {
-    const std::int64_t count = std::min(batch, images - first);
-    const Tensor x = images_of(*data, first, count).images;
-    compare_values(text(name, ", images from ", first), (*retrained)(x).to_vector(), deployed.run(x.to_vector(), count),
-                   counts);
-  }
-  const std::int64_t count = std::min(kOracleImages, images);
-  const Tensor x = images_of(*data, 0, count).images;
-  Graph graph = read_onnx_file(saved.deploy);
-  infer_shapes(graph, {&x.shape(), 1});
-  compare_network(name + " (oracle)", graph, x.to_vector(), count, counts);
+  const std::vector<int> values = compared_values(graph_);
+  Shape shape = image_;
+  return in_batches(input, element_count(image_) / image_[0], batch, [&](auto images, std::int64_t count) {
+    shape[0] = count;
+    const Tensor x = Tensor::from_nchw(shape, images);
+    std::vector<std::vector<float>> tensors = quantized_tensors(*model_, x);
+    tensors.push_back((*model_)(x).to_vector());
+    require(tensors.size() == values.size(), "the file quantizes ", values.size() - 1, " tensors, evaluation ",
+            tensors.size() - 1);
+    Observations seen;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      seen.push_back({graph_.values[static_cast<std::size_t>(values[i])].name, std::move(tensors[i])});
+    return seen;
+  });
 }
 
 }  // namespace octet::test

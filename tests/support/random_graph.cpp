@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "octet/base/rng.h"
 #include "octet/graph/infer_shapes.h"
+#include "support/dice.h"
 #include "support/graph_builder.h"
 
 namespace octet::test {
@@ -15,28 +15,19 @@ using List = std::vector<std::int64_t>;
 
 class Maker {
  public:
-  Maker(std::uint64_t seed, std::int64_t batch) : rng_(seed), batch_(batch) {}
+  Maker(std::uint64_t seed, std::int64_t batch) : dice_(seed), batch_(batch) {}
 
   Graph make() {
-    const std::int64_t size = between(5, 12);
-    add(builder_.input("x", {-1, pick({1, 3, 8, 16}), size, size + between(0, 2)}));
+    const std::int64_t size = dice_.between(5, 12);
+    add(builder_.input("x", {-1, dice_.pick({1, 3, 8, 16}), size, size + dice_.between(0, 2)}));
     inferred();
-    const std::int64_t steps = between(3, 9);
+    const std::int64_t steps = dice_.between(3, 9);
     for (std::int64_t i = 0; i < steps; ++i) step();
     finish();
     return inferred();
   }
 
  private:
-  std::int64_t between(std::int64_t least, std::int64_t most) {
-    return least + static_cast<std::int64_t>(rng_.below(static_cast<std::uint32_t>(most - least + 1)));
-  }
-  bool one_in(std::int64_t n) { return between(1, n) == 1; }
-  std::int64_t pick(const List& choices) {
-    return choices[static_cast<std::size_t>(between(0, std::ssize(choices) - 1))];
-  }
-  float uniform(float low, float high) { return low + (high - low) * rng_.uniform(); }
-
   Graph inferred() {
     Graph graph = builder_.finish({last_});
     Shape input = graph.values[static_cast<std::size_t>(graph.inputs[0])].shape;
@@ -59,22 +50,18 @@ class Maker {
   }
   int floats(const Shape& s, float low, float high) {
     std::vector<float> values(static_cast<std::size_t>(element_count(s)));
-    for (float& v : values) v = uniform(low, high);
+    for (float& v : values) v = dice_.uniform(low, high);
     return builder_.constant(s, values);
   }
 
-  // An earlier image, more often a late one.
-  int image() {
-    return images_[static_cast<std::size_t>(
-        std::max(between(0, std::ssize(images_) - 1), between(0, std::ssize(images_) - 1)))];
-  }
+  int image() { return images_[dice_.late(images_.size())]; }
 
   int quantized(int x) {
-    if (one_in(3) && last_grid_ >= 0) return on_grid(x, last_grid_, last_zero_);  // grids that repeat
-    const float scale = uniform(1.0F, 6.0F) / 255.0F;
+    if (dice_.one_in(3) && last_grid_ >= 0) return on_grid(x, last_grid_, last_zero_);  // grids that repeat
+    const float scale = dice_.uniform(1.0F, 6.0F) / 255.0F;
     last_grid_ = builder_.scalar(scale);
-    const std::int64_t offset = one_in(3) ? -128 : one_in(4) ? 0 : between(-128, 127);
-    if (one_in(2))
+    const std::int64_t offset = dice_.one_in(3) ? -128 : dice_.one_in(4) ? 0 : dice_.between(-128, 127);
+    if (dice_.one_in(2))
       last_zero_ = builder_.scalar(static_cast<std::int8_t>(offset));
     else
       last_zero_ = builder_.scalar(static_cast<std::uint8_t>(offset + 128));
@@ -88,8 +75,8 @@ class Maker {
   int weight(const Shape& s, std::int64_t axis, float magnitude) {
     std::vector<std::int8_t> values(static_cast<std::size_t>(element_count(s)));
     for (std::int8_t& v : values)
-      v = static_cast<std::int8_t>(one_in(20) ? (one_in(2) ? 127 : -128) : between(-127, 127));
-    const Shape scales = one_in(3) ? Shape{} : Shape{s[static_cast<std::size_t>(axis)]};
+      v = static_cast<std::int8_t>(dice_.one_in(20) ? (dice_.one_in(2) ? 127 : -128) : dice_.between(-127, 127));
+    const Shape scales = dice_.one_in(3) ? Shape{} : Shape{s[static_cast<std::size_t>(axis)]};
     const int q = builder_.constant(s, values), scale = floats(scales, 0.3F * magnitude, magnitude);
     const int zero =
         builder_.constant(scales, std::vector<std::int8_t>(static_cast<std::size_t>(element_count(scales)), 0));
@@ -97,44 +84,44 @@ class Maker {
   }
 
   void finish_layer(const std::string& op, std::vector<int> inputs, std::int64_t channels, Attributes attributes) {
-    if (!one_in(3)) inputs.push_back(floats({channels}, -0.5F, 0.5F));
+    if (!dice_.one_in(3)) inputs.push_back(floats({channels}, -0.5F, 0.5F));
     add(node(op, std::move(inputs), std::move(attributes)));
   }
 
   void conv() {
     const int x = image();
-    const std::int64_t channels = shape(x)[1], kernel = pick({1, 2, 3, 3, 5});
-    const std::int64_t groups = one_in(4) && channels % 2 == 0 ? 2 : one_in(8) ? channels : 1;
-    const std::int64_t out = groups * (groups > 2 ? pick({1, 2}) : pick({1, 4, 8, 16, 16, 24}));
-    const List padding{between(0, kernel / 2), between(0, kernel / 2)};
-    const std::int64_t dilation = one_in(6) ? 2 : 1;
+    const std::int64_t channels = shape(x)[1], kernel = dice_.pick({1, 2, 3, 3, 5});
+    const std::int64_t groups = dice_.one_in(4) && channels % 2 == 0 ? 2 : dice_.one_in(8) ? channels : 1;
+    const std::int64_t out = groups * (groups > 2 ? dice_.pick({1, 2}) : dice_.pick({1, 4, 8, 16, 16, 24}));
+    const List padding{dice_.between(0, kernel / 2), dice_.between(0, kernel / 2)};
+    const std::int64_t dilation = dice_.one_in(6) ? 2 : 1;
     if (dilation * (kernel - 1) + 1 > std::min(shape(x)[2] + 2 * padding[0], shape(x)[3] + 2 * padding[1])) return;
-    const Attributes options{{"stride", List{pick({1, 1, 2}), pick({1, 1, 2})}},
+    const Attributes options{{"stride", List{dice_.pick({1, 1, 2}), dice_.pick({1, 1, 2})}},
                              {"padding", padding},
                              {"dilation", List{dilation, dilation}},
                              {"groups", groups}};
     const Shape w{out, channels / groups, kernel, kernel};
     const float magnitude = 1.5F / std::sqrt(static_cast<float>(channels / groups * kernel * kernel));
-    if (one_in(8)) return finish_layer("conv2d", {x, floats(w, -magnitude, magnitude)}, out, options);
+    if (dice_.one_in(8)) return finish_layer("conv2d", {x, floats(w, -magnitude, magnitude)}, out, options);
     const int q = quantized(x);
     finish_layer("conv2d", {q, weight(w, 0, magnitude / 70.0F)}, out, options);
   }
 
   void conv_transpose() {
     const int x = image();
-    const std::int64_t channels = shape(x)[1], kernel = pick({2, 3, 4});
-    const std::int64_t groups = one_in(2) && channels % 2 == 0 ? 2 : 1;
-    const std::int64_t per_group = pick({1, 4, 8});
-    const std::int64_t stride = pick({1, 2});
+    const std::int64_t channels = shape(x)[1], kernel = dice_.pick({2, 3, 4});
+    const std::int64_t groups = dice_.one_in(2) && channels % 2 == 0 ? 2 : 1;
+    const std::int64_t per_group = dice_.pick({1, 4, 8});
+    const std::int64_t stride = dice_.pick({1, 2});
     if (shape(x)[2] > 14 || shape(x)[3] > 16 || shape(x)[2] < 3 || shape(x)[3] < 3) return;
     const Attributes options{{"stride", List{stride, stride}},
-                             {"padding", List{between(0, 1), between(0, 1)}},
-                             {"output_padding", List{between(0, stride - 1), between(0, stride - 1)}},
+                             {"padding", List{dice_.between(0, 1), dice_.between(0, 1)}},
+                             {"output_padding", List{dice_.between(0, stride - 1), dice_.between(0, stride - 1)}},
                              {"dilation", List{1, 1}},
                              {"groups", groups}};
     const Shape w{channels, per_group, kernel, kernel};
     const float magnitude = 1.5F / std::sqrt(static_cast<float>(channels * kernel * kernel / (stride * stride)));
-    if (one_in(8))
+    if (dice_.one_in(8))
       return finish_layer("conv_transpose2d", {x, floats(w, -magnitude, magnitude)}, per_group * groups, options);
     const int q = quantized(x);
     finish_layer("conv_transpose2d", {q, weight(w, 1, magnitude / 70.0F)}, per_group * groups, options);
@@ -146,7 +133,7 @@ class Maker {
     for (std::size_t i = images_.size(); i-- > 0;) {
       const int b = images_[i];
       if (b == a || shape(b) != shape(a)) continue;
-      const int left = one_in(2) ? quantized(a) : a, right = one_in(2) ? quantized(b) : b;
+      const int left = dice_.one_in(2) ? quantized(a) : a, right = dice_.one_in(2) ? quantized(b) : b;
       return add(node("add", {left, right}));
     }
   }
@@ -154,16 +141,16 @@ class Maker {
   void pool(const std::string& op) {
     int x = image();
     if (shape(x)[2] < 3 || shape(x)[3] < 3) return;
-    if (one_in(2)) x = quantized(x);
-    const std::int64_t kernel = pick({2, 3});
+    if (dice_.one_in(2)) x = quantized(x);
+    const std::int64_t kernel = dice_.pick({2, 3});
     Attributes options{{"kernel_size", List{kernel, kernel}},
-                       {"stride", List{pick({1, 2}), pick({1, 2})}},
-                       {"padding", List{between(0, 1), between(0, 1)}},
+                       {"stride", List{dice_.pick({1, 2}), dice_.pick({1, 2})}},
+                       {"padding", List{dice_.between(0, 1), dice_.between(0, 1)}},
                        {"ceil_mode", false}};
     if (op == "max_pool2d")
       options["dilation"] = List{1, 1};
     else
-      options["count_include_pad"] = one_in(2);
+      options["count_include_pad"] = dice_.one_in(2);
     add(node(op, {x}, options));
   }
 
@@ -172,8 +159,8 @@ class Maker {
     for (std::size_t i = images_.size(); i-- > 0;) {
       const int b = images_[i];
       if (shape(b)[2] != shape(a)[2] || shape(b)[3] != shape(a)[3] || shape(a)[1] + shape(b)[1] > 48) continue;
-      const int left = one_in(2) ? quantized(a) : a;
-      const int right = one_in(2) && last_grid_ >= 0 ? on_grid(b, last_grid_, last_zero_) : b;
+      const int left = dice_.one_in(2) ? quantized(a) : a;
+      const int right = dice_.one_in(2) && last_grid_ >= 0 ? on_grid(b, last_grid_, last_zero_) : b;
       return add(node("cat", {left, right}, {{"dim", std::int64_t{1}}}));
     }
   }
@@ -187,13 +174,13 @@ class Maker {
   }
 
   void step() {
-    switch (between(0, 10)) {
+    switch (dice_.between(0, 10)) {
       case 0:
       case 1:
       case 2:
       case 3:
         conv();
-        if (one_in(2)) add(node("relu", {images_.back()}));
+        if (dice_.one_in(2)) add(node("relu", {images_.back()}));
         break;
       case 4:
         conv_transpose();
@@ -201,40 +188,40 @@ class Maker {
       case 5:
       case 6:
         residual();
-        if (one_in(2)) add(node("relu", {images_.back()}));
+        if (dice_.one_in(2)) add(node("relu", {images_.back()}));
         break;
       case 7:
         pool("max_pool2d");
         break;
       case 8:
-        one_in(2) ? pool("avg_pool2d") : batch_norm();
+        dice_.one_in(2) ? pool("avg_pool2d") : batch_norm();
         break;
       case 9:
         cat();
         break;
       default:
-        add(node("clip", {image()}, {{"min", -1.0}, {"max", one_in(2) ? 1.5 : 0.75}}));
+        add(node("clip", {image()}, {{"min", -1.0}, {"max", dice_.one_in(2) ? 1.5 : 0.75}}));
     }
   }
 
   void finish() {
     conv();
     last_ = images_.back();
-    if (one_in(4)) return;
+    if (dice_.one_in(4)) return;
     int x = images_.back();
-    if (one_in(2)) x = node("adaptive_avg_pool2d", {x}, {{"output_size", List{1, 1}}});
-    if (one_in(2)) x = quantized(x);
+    if (dice_.one_in(2)) x = node("adaptive_avg_pool2d", {x}, {{"output_size", List{1, 1}}});
+    if (dice_.one_in(2)) x = quantized(x);
     x = node("flatten", {x}, {{"start_dim", std::int64_t{1}}, {"end_dim", std::int64_t{-1}}});
-    const std::int64_t in = shape(x)[1], out = pick({3, 10, 64});
+    const std::int64_t in = shape(x)[1], out = dice_.pick({3, 10, 64});
     if (in > 4096) return;
     const float magnitude = 1.5F / std::sqrt(static_cast<float>(in));
-    const bool transposed = one_in(2);
+    const bool transposed = dice_.one_in(2);
     const int q = quantized(x);
     const int w = weight(transposed ? Shape{in, out} : Shape{out, in}, transposed ? 1 : 0, magnitude / 70.0F);
     finish_layer("linear", {q, w}, out, {{"transposed_weight", transposed}});
   }
 
-  Rng rng_;
+  Dice dice_;
   std::int64_t batch_;
   GraphBuilder builder_;
   std::vector<Shape> shapes_;
@@ -247,10 +234,10 @@ class Maker {
 Graph random_graph(std::uint64_t seed, std::int64_t batch) { return Maker(seed, batch).make(); }
 
 std::vector<float> random_input(const Graph& graph, std::uint64_t seed) {
-  Rng rng(seed ^ 0x5EED);
+  Dice dice(seed ^ 0x5EED);
   std::vector<float> values(
       static_cast<std::size_t>(element_count(graph.values[static_cast<std::size_t>(graph.inputs[0])].shape)));
-  for (float& v : values) v = 3.0F * rng.uniform() - 1.5F;
+  for (float& v : values) v = dice.uniform(-1.5F, 1.5F);
   return values;
 }
 
