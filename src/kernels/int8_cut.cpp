@@ -63,10 +63,11 @@ Int8Cut cut_rows(const Int8LayerShape& l, std::int64_t rows) {
 
 }  // namespace
 
-Int8Cut cut_int8_layer(const Int8LayerShape& l, std::int64_t threads) {
+Int8Cut cut_int8_layer(const Int8LayerShape& l, std::int64_t threads, bool in_tiles) {
   const ConvShape& s = l.s;
   const std::int64_t image_bytes = l.out_image() * static_cast<std::int64_t>(sizeof(std::int32_t));
-  const std::int64_t parts = std::max(ceil_div(image_bytes, 2 * kTileBytes), ceil_div(threads, s.n));
+  const std::int64_t pieces = in_tiles ? 1 : ceil_div(image_bytes, 2 * kTileBytes);
+  const std::int64_t parts = std::max(pieces, ceil_div(threads, s.n));
   if (!l.plain() || parts == 1)
     return cut_images(l, std::clamp<std::int64_t>(kTileBytes / image_bytes, 1, ceil_div(s.n, threads)));
   const std::int64_t channels = ceil_div(ceil_div(s.co, parts), kChannelBlock) * kChannelBlock;

@@ -29,6 +29,7 @@ struct Int8Cut {
   std::vector<Int8Part> parts;
 };
 
-Int8Cut cut_int8_layer(const Int8LayerShape& layer, std::int64_t threads);
+/// `in_tiles`: units need not be small, because what runs them takes them in tiles.
+Int8Cut cut_int8_layer(const Int8LayerShape& layer, std::int64_t threads, bool in_tiles);
 
 }  // namespace octet::kernels

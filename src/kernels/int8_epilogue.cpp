@@ -22,6 +22,12 @@ constexpr std::int64_t kLargestPeriod = 4096;  // of four vectors; one vector's 
   return std::nearbyint(t) + 0.0F;
 }
 
+double largest_bias(const Int8Epilogue& e) {
+  double largest = 0.0;
+  for (const float bias : e.bias) largest = std::max(largest, std::fabs(double{bias}));
+  return largest;
+}
+
 // True if neither y nor what is added to it can be more than 2^28 steps of a grid.
 bool is_moderate(const Int8Epilogue& e, std::int64_t largest_sum) {
   constexpr double kSteps = 0x1p28;
@@ -87,6 +93,8 @@ Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std
     p.scale.push_back(e.scale[static_cast<std::size_t>(range.first + i % width)]);
     p.correction.push_back(correction.empty() ? 0 : correction[static_cast<std::size_t>(i % width)]);
   }
+  p.ready = false;
+  is_exact_ = static_cast<double>(largest_sum) + largest_bias(e) < 0x1p24;
   p.has_inner = e.inner.has_value();
   p.inner = e.inner.value_or(Int8Scale{1.0F, 0});
   p.has_output = e.output.has_value();
@@ -109,6 +117,15 @@ Int8Finisher::Int8Finisher(const Int8Epilogue& e, const ChannelRange& range, std
       p.has_byte_sum = true;
       p.byte_sum = *found;
     }
+}
+
+std::vector<std::int32_t> Int8Finisher::leave_to_the_sums() {
+  std::vector<std::int32_t> left;
+  if (!fast_ || !is_exact_) return left;
+  plan_.ready = true;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(plan_.width); ++i)
+    left.push_back(plan_.correction[i] + static_cast<std::int32_t>(plan_.bias[i]));
+  return left;
 }
 
 void Int8Finisher::operator()(const Int8Tile& tile, const Int8Results& results) const {

@@ -62,6 +62,10 @@ class Int8Finisher {
                const std::vector<std::int32_t>& correction);
   void operator()(const Int8Tile& tile, const Int8Results& results) const;
 
+  /// From now on the sums that it is given are on top of what this returns, one value per channel of the range, because
+  /// whoever sums can have that for nothing. Empty if there is nothing to leave.
+  std::vector<std::int32_t> leave_to_the_sums();
+
   /// Everything that the loops need to know. Per-channel values are repeated so that whole vectors see whole periods.
   struct Plan {
     std::int64_t width, pitch;         ///< values of a pixel in the sums and in the results
@@ -69,6 +73,7 @@ class Int8Finisher {
     std::int64_t period, period_rows;  ///< values and rows after which the channels repeat
     std::vector<float> bias, scale;    ///< a period each
     std::vector<std::int32_t> correction;
+    bool ready;  ///< sums have bias and correction in them
     bool has_inner, clamps_low, clamps_high, keeps_float, has_output;
     Int8Epilogue::Residual residual;
     Int8Scale inner, residual_scale, output;
@@ -82,6 +87,7 @@ class Int8Finisher {
  private:
   Plan plan_;
   bool fast_;
+  bool is_exact_;  // sums with bias and correction are whole numbers that float holds
 };
 
 }  // namespace octet::kernels

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The epilogue in AVX-512. A division takes 16 cycles of a port; x / s is had in three operations instead (Markstein,
-// 1990): t0 = x * r with r = 1/s rounded, then t = t0 + (x - t0 * s) * r with fused steps. It differs from the rounded
-// quotient in rare last bits at most, which matter only where a quotient is next to a half, so that those places are
-// tried one by one before a scale is used (avx512_quantizes_exactly).
+// The epilogue in AVX-512. A division takes 16 cycles of a port; x / s is had in two operations instead: 1/s is held as
+// the sum of two floats r + d, and x * r + (x * d) has one rounding that matters. It differs from the rounded quotient
+// in rare last bits at most, which matter only where a quotient is next to a half, so that those places are tried one
+// by one before a scale is used (avx512_quantizes_exactly).
 //
 // A residual block of a QDQ model quantizes what it adds, so that its result is a function of two bytes. Two fused
 // steps compute it where trying all 65536 pairs shows that they do (find_byte_sum).
@@ -26,15 +26,18 @@ using Residual = Int8Epilogue::Residual;
 
 // Held in registers through a tile.
 struct Grid {
-  __m512 scale, reciprocal, low, high;  // low, high: x beyond these is beyond the grid by one step or more
+  __m512 reciprocal, rest;  // 1 / scale = reciprocal + rest
+  __m512 scale, low, high;  // low, high: x beyond these is beyond the grid by one step or more
   __m512i zero_point;
   __m512 first, last;  // the grid's ends as multiples of scale
 };
 
 [[gnu::always_inline]] OCTET_AVX512 inline Grid make_grid(const Int8Scale& s) {
   const auto zero = static_cast<float>(s.zero_point);
-  return {_mm512_set1_ps(s.scale),
-          _mm512_set1_ps(1.0F / s.scale),
+  const float reciprocal = 1.0F / s.scale;
+  return {_mm512_set1_ps(reciprocal),
+          _mm512_set1_ps(static_cast<float>(1.0 / s.scale - reciprocal)),
+          _mm512_set1_ps(s.scale),
           _mm512_set1_ps((-zero - 1.0F) * s.scale),
           _mm512_set1_ps((256.0F - zero) * s.scale),
           _mm512_set1_epi32(s.zero_point),
@@ -47,8 +50,7 @@ struct Grid {
 template <bool kModerate>
 [[gnu::always_inline]] OCTET_AVX512 inline __m512 quotient(const Grid& g, __m512 x) {
   if constexpr (!kModerate) x = _mm512_min_ps(_mm512_max_ps(x, g.low), g.high);
-  const __m512 t = _mm512_mul_ps(x, g.reciprocal);
-  return _mm512_fmadd_ps(_mm512_fnmadd_ps(t, g.scale, x), g.reciprocal, t);
+  return _mm512_fmadd_ps(x, g.reciprocal, _mm512_mul_ps(x, g.rest));
 }
 
 // q before it is held to a byte.
@@ -74,8 +76,10 @@ struct Channels {
 
 // All that is known when the loop is compiled.
 enum class Inner { kNone, kPlain, kByteSum };
-template <Inner kInner, Residual kResidual, bool kLow, bool kHigh, bool kFloat, bool kOutput, bool kModerate>
+template <bool kReady, Inner kInner, Residual kResidual, bool kLow, bool kHigh, bool kFloat, bool kOutput,
+          bool kModerate>
 struct Form {
+  static constexpr bool ready = kReady;
   static constexpr bool low = kLow, high = kHigh, keeps_float = kFloat, output = kOutput, moderate = kModerate;
   static constexpr Inner inner = kInner;
   static constexpr Residual residual = kResidual;
@@ -99,8 +103,12 @@ template <typename F>
 [[gnu::always_inline]] OCTET_AVX512 inline __m512 real_result(const Constants& k, const Channels& c,
                                                               const std::int32_t* acc, __mmask16 lanes, std::int64_t at,
                                                               const Int8Results& out) {
-  __m512 y = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_maskz_loadu_epi32(lanes, acc), c.correction));
-  y = _mm512_mul_ps(_mm512_add_ps(y, c.bias), c.scale);
+  const __m512i sums = _mm512_maskz_loadu_epi32(lanes, acc);
+  __m512 y;
+  if constexpr (F::ready)
+    y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), c.scale);
+  else
+    y = _mm512_mul_ps(_mm512_add_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(sums, c.correction)), c.bias), c.scale);
   if constexpr (F::inner != Inner::kNone) {
     __m512i level = _mm512_cvtps_epi32(quotient<F::moderate>(k.inner, y));
     level = _mm512_min_epi32(_mm512_max_epi32(level, k.inner_first), k.inner_last);
@@ -199,30 +207,30 @@ OCTET_AVX512 void finish(const Plan& p, const Int8Tile& tile, const Int8Results&
 }
 
 // Turns what a plan says into a Form, one question after the other.
-template <Inner kInner, Residual kResidual, bool kLow, bool kHigh, bool kModerate>
+template <bool kReady, Inner kInner, Residual kResidual, bool kLow, bool kHigh, bool kModerate>
 void choose_results(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
   if (p.keeps_float && p.has_output)
-    return finish<Form<kInner, kResidual, kLow, kHigh, true, true, kModerate>>(p, tile, out);
-  if (p.keeps_float) return finish<Form<kInner, kResidual, kLow, kHigh, true, false, kModerate>>(p, tile, out);
-  return finish<Form<kInner, kResidual, kLow, kHigh, false, true, kModerate>>(p, tile, out);
+    return finish<Form<kReady, kInner, kResidual, kLow, kHigh, true, true, kModerate>>(p, tile, out);
+  if (p.keeps_float) return finish<Form<kReady, kInner, kResidual, kLow, kHigh, true, false, kModerate>>(p, tile, out);
+  return finish<Form<kReady, kInner, kResidual, kLow, kHigh, false, true, kModerate>>(p, tile, out);
 }
-template <Inner kInner, Residual kResidual, bool kModerate>
+template <bool kReady, Inner kInner, Residual kResidual, bool kModerate>
 void choose_clamp(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
-  if (p.clamps_high) return choose_results<kInner, kResidual, true, true, kModerate>(p, tile, out);
-  if (p.clamps_low) return choose_results<kInner, kResidual, true, false, kModerate>(p, tile, out);
-  return choose_results<kInner, kResidual, false, false, kModerate>(p, tile, out);
+  if (p.clamps_high) return choose_results<kReady, kInner, kResidual, true, true, kModerate>(p, tile, out);
+  if (p.clamps_low) return choose_results<kReady, kInner, kResidual, true, false, kModerate>(p, tile, out);
+  return choose_results<kReady, kInner, kResidual, false, false, kModerate>(p, tile, out);
 }
-template <Inner kInner, Residual kResidual>
+template <bool kReady, Inner kInner, Residual kResidual>
 void choose_range(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
   if constexpr (kResidual != Residual::kFloat)
-    if (p.moderate) return choose_clamp<kInner, kResidual, true>(p, tile, out);
-  choose_clamp<kInner, kResidual, false>(p, tile, out);
+    if (p.moderate) return choose_clamp<kReady, kInner, kResidual, true>(p, tile, out);
+  choose_clamp<kReady, kInner, kResidual, false>(p, tile, out);
 }
-template <Inner kInner>
+template <bool kReady, Inner kInner>
 void choose_residual(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
-  if (p.residual == Residual::kFloat) return choose_range<kInner, Residual::kFloat>(p, tile, out);
-  if (p.residual == Residual::kQuantized) return choose_range<kInner, Residual::kQuantized>(p, tile, out);
-  return choose_range<kInner, Residual::kNone>(p, tile, out);
+  if (p.residual == Residual::kFloat) return choose_range<kReady, kInner, Residual::kFloat>(p, tile, out);
+  if (p.residual == Residual::kQuantized) return choose_range<kReady, kInner, Residual::kQuantized>(p, tile, out);
+  return choose_range<kReady, kInner, Residual::kNone>(p, tile, out);
 }
 
 OCTET_AVX512 void quantize_vector(const Int8Scale& s, const float* x, std::uint8_t* q) {
@@ -303,11 +311,21 @@ std::optional<ByteSum> find_byte_sum(const ByteSumProblem& problem) {
   return {};
 }
 
-void finish_avx512(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
+namespace {
+
+template <bool kReady>
+void choose_inner(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
   if (p.has_byte_sum)
-    return finish<Form<Inner::kByteSum, Residual::kQuantized, false, false, false, true, true>>(p, tile, out);
-  if (p.has_inner) return choose_residual<Inner::kPlain>(p, tile, out);
-  choose_residual<Inner::kNone>(p, tile, out);
+    return finish<Form<kReady, Inner::kByteSum, Residual::kQuantized, false, false, false, true, true>>(p, tile, out);
+  if (p.has_inner) return choose_residual<kReady, Inner::kPlain>(p, tile, out);
+  choose_residual<kReady, Inner::kNone>(p, tile, out);
+}
+
+}  // namespace
+
+void finish_avx512(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
+  if (p.ready) return choose_inner<true>(p, tile, out);
+  choose_inner<false>(p, tile, out);
 }
 
 }  // namespace octet::kernels

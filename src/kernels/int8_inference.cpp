@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layer is cut into units: some images, or some rows of one image, or some channels of a small one, so that a unit's
-// int32 sums stay in a core's second cache until the epilogue has read them, and every thread has work. Each unit is
-// one single-threaded primitive; sums are exact, so the cut shows in no result. Units of equal shape share a variant:
-// the primitive and the weights in its format.
+// A layer is cut into units: some images, or some rows of one image, or some channels of a small one, so that every
+// thread has work and the int32 sums stay in a near cache until the epilogue has read them. Sums are exact, so the cut
+// shows in no result. Units of equal shape share a variant: the kernel and the weights in its format.
 //
 // Which kernel can be trusted is found out, not assumed (see int8_conv.cpp). In order of preference:
-//   direct   one u8 x s8 primitive with its own zero point, or with the zero point's share taken off afterwards
+//   direct   our own (int8_direct.h)
+//   oneDNN   one single-threaded u8 x s8 primitive, with its own zero point, or with the zero point's share taken off
+//            afterwards
 //   split    q = 2 * (q >> 1) + (q & 1): two convolutions of at most 7 bits, whose products cannot saturate
 //   float32  integers in a float convolution, where sums stay below 2^24
 //   loop     the scalar loop
@@ -20,6 +21,7 @@
 #include "octet/base/error.h"
 #include "octet/base/rng.h"
 #include "octet/kernels/int8_cut.h"
+#include "octet/kernels/int8_direct.h"
 #include "octet/kernels/int8_layer.h"
 #include "octet/kernels/memory.h"
 #include "octet/kernels/parallel.h"
@@ -30,9 +32,9 @@ namespace {
 
 using dnnl::memory;
 
-enum class Path { kOwnZeroPoint, kOnes, kSplit, kFloat, kLoop };
+enum class Path { kDirect, kOwnZeroPoint, kOnes, kSplit, kFloat, kLoop };
 
-// ---- one part on oneDNN ---------------------------------------------------------------------------------------------
+// ---- one part -------------------------------------------------------------------------------------------------------
 
 memory::desc zero_point_desc() { return memory::desc({1}, memory::data_type::s32, memory::format_tag::x); }
 
@@ -102,9 +104,11 @@ struct Variant {
   ConvPrimitive conv{};
   const std::int8_t* weights = nullptr;  // row-major, of this part
   Buffer packed{};
+  std::optional<Int8Direct> direct{};
   std::vector<float> float_weights{};
   ZeroPointShare share{};
   std::optional<Int8Finisher> finisher{};
+  std::vector<std::int32_t> start{};  // of the sums, for the finisher's sake; empty: 0
   std::unique_ptr<ArgumentPool> arguments = std::make_unique<ArgumentPool>();
 
   std::int64_t sums() const { return part.shape.s.n * part.shape.out_image(); }
@@ -175,6 +179,11 @@ void run_loop(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
 // The sums but for what the epilogue adds.
 void compute_sums(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
   switch (v.path) {
+    case Path::kDirect:
+      return v.direct->run(x, nullptr, [&](const std::int32_t* sums, std::int64_t pixels, std::int64_t first) {
+        const std::int64_t channels = v.part.shape.out_channels();
+        std::copy_n(sums, pixels * channels, acc + first * channels);
+      });
     case Path::kOwnZeroPoint:
       return execute(v, x, acc);
     case Path::kOnes:
@@ -198,19 +207,23 @@ void compute_sums(const Variant& v, const std::uint8_t* x, std::int32_t* acc) {
 // ---- trust ----------------------------------------------------------------------------------------------------------
 
 void prepare(Variant& v) {
+  if (v.path == Path::kDirect) {
+    v.direct.emplace(v.part.shape, v.zero_point, v.weights);
+    v.share.correction = v.direct->correction();
+    return;
+  }
   v.packed = Buffer(static_cast<std::int64_t>(v.conv.weights.get_size()));
   reorder(int8_weight_desc(v.part.shape.kind, v.part.shape.s), v.weights, v.conv.weights, v.packed.data());
 }
 
 // Data that saturate where anything can: whole channels of the largest weights of one sign, activations near 255.
-bool computes_exactly(const Int8LayerShape& l, Path path, const ConvPrimitive& conv) {
+bool computes_exactly(const Int8LayerShape& l, Path path, bool has_zero_point, const ConvPrimitive& conv) {
   constexpr std::int64_t kFewOutputs = 4096;
   Rng rng(2026);
   const auto below = [&](std::int64_t n) {
     return static_cast<std::int64_t>(rng.below(static_cast<std::uint32_t>(n)));
   };
-  // What is taken off later is ours, and needs no proof.
-  const std::int32_t zero_point = path == Path::kOwnZeroPoint ? 117 : 0;
+  const std::int32_t zero_point = has_zero_point ? 117 : 0;
   Variant v{.part = {l, 0}, .zero_point = zero_point, .path = path, .conv = conv};
   std::vector<std::uint8_t> x(static_cast<std::size_t>(v.inputs()));
   for (std::uint8_t& q : x) q = static_cast<std::uint8_t>(below(4) == 0 ? below(256) : 255 - below(2));
@@ -234,27 +247,32 @@ bool computes_exactly(const Int8LayerShape& l, Path path, const ConvPrimitive& c
     for (std::int64_t c = step == 1 ? 0 : i * 7 % channels; c < channels; c += step) {
       const std::int64_t row = i / l.out_columns();
       const OutputPosition at{row / l.out_rows(), row % l.out_rows(), i % l.out_columns(), c};
-      if (acc[static_cast<std::size_t>(i * channels + c)] != int8_scalar_sum(l, x.data(), zero_point, w.data(), at))
+      const std::int32_t correction = v.share.correction.empty() ? 0 : v.share.correction[static_cast<std::size_t>(c)];
+      if (acc[static_cast<std::size_t>(i * channels + c)] + correction !=
+          int8_scalar_sum(l, x.data(), zero_point, w.data(), at))
         return false;
     }
   return true;
 }
 
-// The primitive for this path if there is one and it is right. Answers are kept: models have many equal layers.
-std::optional<ConvPrimitive> trusted_conv(const Int8LayerShape& l, Path path) {
+// The primitive for this path if there is one and it is right; an empty one where the path needs none. Answers are
+// kept: models have many equal layers.
+std::optional<ConvPrimitive> trusted_conv(const Int8LayerShape& l, Path path, bool has_zero_point) {
   struct Answer {
     Int8LayerShape shape;
     Path path;
+    bool has_zero_point;
     std::optional<ConvPrimitive> conv;
   };
   static std::mutex mutex;
   static std::vector<Answer> answers;
   const std::lock_guard lock(mutex);
   for (const Answer& a : answers)
-    if (a.path == path && a.shape == l) return a.conv;
-  std::optional<ConvPrimitive> conv = make_int8_conv(l.kind, l.s, path == Path::kOwnZeroPoint, Int8Result::kInt32);
-  if (conv && !computes_exactly(l, path, *conv)) conv.reset();
-  answers.push_back({l, path, conv});
+    if (a.path == path && a.has_zero_point == has_zero_point && a.shape == l) return a.conv;
+  std::optional<ConvPrimitive> conv =
+      path == Path::kDirect ? ConvPrimitive() : make_int8_conv(l.kind, l.s, has_zero_point, Int8Result::kInt32);
+  if (conv && !computes_exactly(l, path, has_zero_point, *conv)) conv.reset();
+  answers.push_back({l, path, has_zero_point, conv});
   return conv;
 }
 
@@ -272,26 +290,29 @@ std::int64_t largest_sum(const Int8LayerShape& l, const std::int8_t* w) {
   return largest;
 }
 
+// What a primitive without zero points leaves out is ours, and needs no trial.
 void choose_path(Variant& v, std::int64_t largest) {
   const Int8LayerShape& l = v.part.shape;
-  const std::int32_t zero_point = v.zero_point;
-  const auto attempt = [&](Path trial, Path use) {
-    std::optional<ConvPrimitive> conv = trusted_conv(l, trial);
+  const bool has_zero_point = v.zero_point != 0;
+  const auto attempt = [&](Path path, bool knows_zero_point) {
+    std::optional<ConvPrimitive> conv = trusted_conv(l, path, knows_zero_point);
     if (!conv) return false;
-    v.path = use;
+    v.path = path;
     v.conv = std::move(*conv);
     prepare(v);
-    if (use != Path::kOwnZeroPoint && zero_point != 0) v.share = share_of(l, zero_point, v.weights);
+    if (!knows_zero_point && has_zero_point) v.share = share_of(l, v.zero_point, v.weights);
     return true;
   };
+  if (Int8Direct::suits(l) && attempt(Path::kDirect, has_zero_point)) return;
   // oneDNN's best kernels do not know zero points for every shape; where they do, small images have much border.
   const auto is_best = [](const std::optional<ConvPrimitive>& conv) {
     return conv && conv->implementation.find("brg") != std::string::npos;
   };
-  const bool plain_first = is_best(trusted_conv(l, Path::kOnes)) && !is_best(trusted_conv(l, Path::kOwnZeroPoint));
-  if (zero_point != 0 && !plain_first && attempt(Path::kOwnZeroPoint, Path::kOwnZeroPoint)) return;
-  if (attempt(Path::kOnes, Path::kOnes)) return;
-  if (attempt(Path::kSplit, Path::kSplit)) return;
+  const bool plain_first =
+      is_best(trusted_conv(l, Path::kOnes, false)) && !is_best(trusted_conv(l, Path::kOwnZeroPoint, true));
+  if (has_zero_point && !plain_first && attempt(Path::kOwnZeroPoint, true)) return;
+  if (attempt(Path::kOnes, false)) return;
+  if (attempt(Path::kSplit, false)) return;
   constexpr std::int64_t kExact = std::int64_t{1} << 24;
   if (largest <= kExact) {
     v.path = Path::kFloat;
@@ -318,7 +339,7 @@ Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights,
   auto program = std::make_unique<Program>();
   program->channels = l.out_channels();
   program->weights.assign(weights.begin(), weights.end());
-  Int8Cut cut = cut_int8_layer(l, num_threads());
+  Int8Cut cut = cut_int8_layer(l, num_threads(), Int8Direct::suits(l));
   program->units = std::move(cut.units);
   const SingleThread one;
   program->variants.reserve(cut.parts.size());  // arguments point into them
@@ -329,6 +350,7 @@ Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights,
     choose_path(v, largest);
     v.finisher.emplace(epilogue, ChannelRange{part.first_channel, part.shape.out_channels()}, l.out_channels(), largest,
                        v.share.correction);
+    if (v.direct) v.start = v.finisher->leave_to_the_sums();
   }
   program_ = std::move(program);
 }
@@ -343,6 +365,11 @@ void Int8Layer::run(const std::uint8_t* x, const Int8Results& results) const {
     const SingleThread one;
     const Int8Unit& unit = p.units[static_cast<std::size_t>(i)];
     const Variant& v = p.variants[unit.part];
+    if (v.path == Path::kDirect)
+      return v.direct->run(x + unit.x, v.start.empty() ? nullptr : v.start.data(),
+                           [&](const std::int32_t* acc, std::int64_t pixels, std::int64_t first) {
+                             (*v.finisher)({acc, pixels, unit.position + first * p.channels}, results);
+                           });
     const Buffer sums(v.sums() * static_cast<std::int64_t>(sizeof(std::int32_t)));
     auto* const acc = static_cast<std::int32_t*>(sums.data());
     compute_sums(v, x + unit.x, acc);
@@ -371,6 +398,8 @@ void Int8Layer::sums(const std::uint8_t* x, std::int32_t* acc) const {
 std::string Int8Layer::implementation() const {
   const Variant& v = program_->variants.front();
   switch (v.path) {
+    case Path::kDirect:
+      return "direct:avx512_vnni";
     case Path::kOwnZeroPoint:
     case Path::kOnes:
       return v.conv.implementation;

@@ -37,8 +37,9 @@ class Int8Layer {
   /// The sums alone, channels-last.
   void sums(const std::uint8_t* x, std::int32_t* acc) const;
 
-  /// "brgconv:avx512_core_vnni", "2 x jit:avx2" (activations split into 7 bits and 1, because this machine's u8 x s8
-  /// products saturate), "float32" (where oneDNN has no int8 kernel and sums stay below 2^24) or "loop".
+  /// "direct:avx512_vnni" (our own), "brgconv:avx512_core" (oneDNN's name), "2 x jit:avx2" (activations split into 7
+  /// bits and 1, because this machine's u8 x s8 products saturate), "float32" (where oneDNN has no int8 kernel and sums
+  /// stay below 2^24) or "loop".
   std::string implementation() const;
 
  private:

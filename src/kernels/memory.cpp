@@ -4,6 +4,8 @@
 // between classes: the same program reaches the same steady state, whatever ran before.
 #include "octet/kernels/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::int64_t kSmallest = 256;
 constexpr std::int64_t kAlignment = 64;
+constexpr std::int64_t kLargePage = std::int64_t{2} << 20;
 
 struct Pool {
   std::mutex mutex;
@@ -45,11 +48,18 @@ void release_cached(Pool& p) {
   p.statistics.cached_bytes = 0;
 }
 
-void* allocate(std::int64_t bytes) { return std::aligned_alloc(kAlignment, static_cast<std::size_t>(bytes)); }
+void* allocate(std::int64_t bytes, bool large_pages) {
+  large_pages = large_pages && bytes >= kLargePage;
+  void* const block = std::aligned_alloc(static_cast<std::size_t>(large_pages ? kLargePage : kAlignment),
+                                         static_cast<std::size_t>(bytes));
+  // Whole pages only: the rest of the block would become resident. A system that refuses loses nothing.
+  if (block && large_pages) madvise(block, static_cast<std::size_t>(bytes / kLargePage * kLargePage), MADV_HUGEPAGE);
+  return block;
+}
 
 }  // namespace
 
-Buffer::Buffer(std::int64_t bytes) {
+Buffer::Buffer(std::int64_t bytes, bool large_pages) {
   if (bytes == 0) return;
   bytes_ = size_class(bytes);
   Pool& p = pool();
@@ -59,10 +69,10 @@ Buffer::Buffer(std::int64_t bytes) {
     found->second.pop_back();
     p.statistics.cached_bytes -= bytes_;
   } else {
-    data_ = allocate(bytes_);
+    data_ = allocate(bytes_, large_pages);
     if (!data_) {  // what lies in the pool has other sizes, but it is memory
       release_cached(p);
-      data_ = allocate(bytes_);
+      data_ = allocate(bytes_, large_pages);
     }
     require(data_ != nullptr, "out of memory: ", bytes, " bytes asked for, ", p.statistics.live_bytes, " in use");
     ++p.statistics.system_allocations;

@@ -14,12 +14,15 @@ class Buffer {
   Buffer() = default;
   /// At least `bytes` bytes; none for 0. Throws Error when the system has no more, even after it got back what the pool
   /// does not use.
-  explicit Buffer(std::int64_t bytes);
+  explicit Buffer(std::int64_t bytes) : Buffer(bytes, false) {}
   ~Buffer();
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept;
 
+  /// For what is read again and again, such as packed weights: a new block comes in large pages where the system has
+  /// them, which spares a layer of some megabytes a tenth of its time in looking up addresses.
+  static Buffer in_large_pages(std::int64_t bytes) { return Buffer(bytes, true); }
   static Buffer floats(std::int64_t count) { return Buffer(count * static_cast<std::int64_t>(sizeof(float))); }
 
   float* floats() const { return static_cast<float*>(data_); }
@@ -27,6 +30,8 @@ class Buffer {
   std::int64_t bytes() const { return bytes_; }
 
  private:
+  Buffer(std::int64_t bytes, bool large_pages);
+
   void* data_ = nullptr;
   std::int64_t bytes_ = 0;  // of its size class, not as asked for
 };

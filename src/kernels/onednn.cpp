@@ -305,6 +305,12 @@ std::string onednn_isa() {
   }
 }
 
+bool onednn_uses_vnni() {
+  // An instruction set has the bits of those that it contains.
+  constexpr auto kVnni = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_vnni);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kVnni) == kVnni;
+}
+
 SingleThread::SingleThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
 
 SingleThread::~SingleThread() { omp_set_num_threads(before_); }

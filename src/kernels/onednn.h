@@ -14,6 +14,8 @@ namespace octet::kernels {
 const dnnl::engine& onednn_engine();
 /// This thread's stream.
 dnnl::stream& onednn_stream();
+/// Whether oneDNN multiplies int8 with AVX-512 VNNI on this machine; ONEDNN_MAX_CPU_ISA can forbid it.
+bool onednn_uses_vnni();
 
 enum class ConvDirection { kForward, kBackwardData, kBackwardWeights };
 

@@ -40,6 +40,25 @@ constexpr Case kCases[] = {{5, 3, 9, 7, 16, 3, 1, 1, 1, 114},   {2, 16, 32, 32, 
                            {1, 64, 8, 8, 1000, 1, 1, 0, 1, 31}, {3, 8, 6, 6, 8, 3, 1, 1, 8, 200},
                            {1, 12, 6, 6, 10, 5, 1, 2, 2, 128},  {1, 3, 64, 64, 64, 7, 2, 3, 1, 117}};
 
+std::vector<std::uint8_t> random_inputs(Rng& rng, std::int64_t count) {
+  std::vector<std::uint8_t> q(static_cast<std::size_t>(count));
+  for (std::uint8_t& v : q) v = static_cast<std::uint8_t>(rng.below(256));
+  return q;
+}
+std::vector<std::int8_t> random_weights(Rng& rng, std::int64_t count) {
+  std::vector<std::int8_t> w(static_cast<std::size_t>(count));
+  for (std::int8_t& v : w) v = static_cast<std::int8_t>(static_cast<int>(rng.below(256)) - 128);
+  return w;
+}
+
+Int8Epilogue sums_as_floats(std::int64_t channels) {
+  Int8Epilogue e;
+  e.bias.assign(static_cast<std::size_t>(channels), 0.0F);
+  e.scale.assign(e.bias.size(), 1.0F);
+  e.keeps_float = true;
+  return e;
+}
+
 TEST(Int8Layer, SumsLikeALoopForAnyNumberOfThreads) {
   const int before = num_threads();
   for (const Case& c : kCases)
@@ -48,19 +67,13 @@ TEST(Int8Layer, SumsLikeALoopForAnyNumberOfThreads) {
       Rng rng(42);
       const std::int64_t inputs = transposed ? s.n * s.co * s.oh * s.ow : s.n * s.ci * s.h * s.w;
       const std::int64_t outputs = transposed ? s.n * s.ci * s.h * s.w : s.n * s.co * s.oh * s.ow;
-      std::vector<std::uint8_t> q(static_cast<std::size_t>(inputs));
-      for (std::uint8_t& v : q) v = static_cast<std::uint8_t>(rng.below(256));
-      std::vector<std::int8_t> w(static_cast<std::size_t>(s.weight_count()));
-      for (std::int8_t& v : w) v = static_cast<std::int8_t>(static_cast<int>(rng.below(256)) - 128);
+      const std::vector<std::uint8_t> q = random_inputs(rng, inputs);
+      const std::vector<std::int8_t> w = random_weights(rng, s.weight_count());
       const std::vector<std::int64_t> expected = transposed ? test::reference_int8_conv_transpose(s, q, c.zero_point, w)
                                                             : test::reference_int8_conv(s, q, c.zero_point, w);
-      Int8Epilogue e;
-      e.bias.assign(static_cast<std::size_t>(transposed ? s.ci : s.co), 0.0F);
-      e.scale.assign(e.bias.size(), 1.0F);
-      e.keeps_float = true;
       for (const int threads : {1, 2, 3}) {
         set_num_threads(threads);
-        const Int8Layer layer({s, transposed, c.zero_point}, w, e);
+        const Int8Layer layer({s, transposed, c.zero_point}, w, sums_as_floats(transposed ? s.ci : s.co));
         std::vector<std::int32_t> acc(static_cast<std::size_t>(outputs));
         std::vector<float> y(acc.size());
         layer.sums(q.data(), acc.data());
@@ -70,6 +83,45 @@ TEST(Int8Layer, SumsLikeALoopForAnyNumberOfThreads) {
       }
     }
   set_num_threads(before);
+}
+
+// Windows of every width, on one edge or both, with strides that leave rows and columns unseen.
+TEST(Int8Layer, SumsLikeALoopForAnyWindow) {
+  Rng rng(7);
+  const auto from = [&](std::int64_t low, std::int64_t high) {
+    return low + static_cast<std::int64_t>(rng.below(static_cast<std::uint32_t>(high - low + 1)));
+  };
+  for (int trial = 0; trial < 400; ++trial) {
+    ConvShape s;
+    s.n = from(1, 3);
+    s.ci = from(0, 2) == 0 ? from(1, 7) : 4 * from(1, 5);
+    s.co = from(0, 2) == 0 ? from(1, 40) : 16 * from(1, 4);
+    const bool usual = from(0, 1) == 0;
+    s.kh = usual ? 3 : from(1, 5);
+    s.kw = usual ? 3 : from(1, 5);
+    s.stride = usual ? Size2{1, 1} : Size2{from(1, 3), from(1, 3)};
+    s.dilation = {from(1, 2), from(0, 3) == 0 ? 2 : 1};
+    s.padding = usual ? Size2{1, 1} : Size2{from(0, (s.kh - 1) * s.dilation.h), from(0, (s.kw - 1) * s.dilation.w)};
+    const auto least = [](std::int64_t kernel, std::int64_t dilation, std::int64_t padding) {
+      return std::max<std::int64_t>(1, (kernel - 1) * dilation + 1 - 2 * padding);
+    };
+    s.h = least(s.kh, s.dilation.h, s.padding.h) + from(0, 9);
+    s.w = least(s.kw, s.dilation.w, s.padding.w) + from(0, 20);
+    s.oh = (s.h + 2 * s.padding.h - (s.kh - 1) * s.dilation.h - 1) / s.stride.h + 1;
+    s.ow = (s.w + 2 * s.padding.w - (s.kw - 1) * s.dilation.w - 1) / s.stride.w + 1;
+    const auto zero_point = static_cast<std::int32_t>(from(0, 1) * from(1, 255));
+    const std::vector<std::uint8_t> q = random_inputs(rng, s.n * s.ci * s.h * s.w);
+    const std::vector<std::int8_t> w = random_weights(rng, s.weight_count());
+    const std::vector<std::int64_t> expected = test::reference_int8_conv(s, q, zero_point, w);
+    Int8Epilogue e = sums_as_floats(s.co);
+    for (float& bias : e.bias) bias = static_cast<float>(from(-1000, 1000));
+    const Int8Layer layer({s, false, zero_point}, w, e);
+    std::vector<float> y(expected.size());
+    layer.run(q.data(), {nullptr, y.data(), nullptr});
+    for (std::size_t i = 0; i < y.size(); ++i)
+      ASSERT_EQ(y[i], static_cast<float>(expected[i]) + e.bias[i % e.bias.size()])
+          << "trial " << trial << ", value " << i << ", " << layer.implementation();
+  }
 }
 
 TEST(Int8Layer, RefusesSumsThatInt32DoesNotHold) {

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// A row of a window lies side by side in a channels-last image, whatever the number of channels: kw * channels bytes,
+// taken four at a time (int8_direct_block.h).
+//
+// Padding is not multiplied where it is zero: rows above and below are left out, and of a window that is padded by one
+// pixel on the left or right that pixel. Else tiles read a copy of their rows with the padding in it.
+#include "octet/kernels/int8_direct.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "octet/kernels/int8_direct_block.h"
+#include "octet/kernels/simd.h"
+
+namespace octet::kernels {
+namespace {
+
+constexpr std::int64_t kFirstCache = 16 << 10, kSecondCache = 128 << 10;  // bytes of a tile's sums
+constexpr std::int64_t kFirstCacheWeights = 24 << 10;                     // bytes of a block's weights
+constexpr std::int64_t kSmallWeights = 256 << 10;  // bytes that are read again for each tile at no cost
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// A window of one pixel does not see where rows end.
+Int8LayerShape in_one_row(Int8LayerShape l) {
+  ConvShape& s = l.s;
+  const bool has_no_rows = s.kh == 1 && s.kw == 1 && s.stride.h == 1 && s.stride.w == 1 && s.padding.h == 0 &&
+                           s.padding.w == 0 && s.oh == s.h && s.ow == s.w;
+  if (!has_no_rows) return l;
+  s.w = s.ow = s.n * s.h * s.w;
+  s.n = s.h = s.oh = 1;
+  return l;
+}
+
+}  // namespace
+
+bool Int8Direct::suits(const Int8LayerShape& l) {
+  return onednn_uses_vnni() && l.plain() && l.s.groups == 1 && (l.s.dilation.w == 1 || l.s.kw == 1);
+}
+
+Int8Direct::Int8Direct(const Int8LayerShape& layer, std::int32_t zero_point, const std::int8_t* weights)
+    : layer_(in_one_row(layer)), zero_point_(zero_point) {
+  const ConvShape& s = layer_.s;
+  const std::int64_t beyond = (s.ow - 1) * s.stride.w - s.padding.w + s.kw - s.w;  // pixels, on the right
+  three_ = s.kw == 3 && s.stride.w == 1 && s.ci % 4 == 0;
+  const bool leaves_out = three_ && zero_point == 0 && s.padding.w <= 1 && beyond <= 1;
+  left_edge_ = leaves_out && s.padding.w == 1;
+  right_edge_ = leaves_out && beyond == 1;
+  const bool pads_rows = zero_point != 0 && s.padding.h > 0, pads_columns = s.padding.w > 0 || beyond > 0;
+  copies_ = s.kw * s.ci % 4 != 0 || pads_rows || (pads_columns && !leaves_out);
+  groups_ = ceil_div(s.kw * s.ci, 4);
+  if (zero_point != 0)
+    for (std::int64_t c = 0; c < s.co; ++c) {
+      std::int32_t sum = 0;
+      for (std::int64_t i = 0; i < layer_.products(); ++i) sum += weights[c * layer_.products() + i];
+      correction_.push_back(-zero_point * sum);
+    }
+  pack(weights);
+  cut();
+}
+
+// [blocks of 32 channels][rows][groups][channels][4]; what is not there is 0. In windows of three pixels, groups with
+// the same place in a pixel come one after the other.
+void Int8Direct::pack(const std::int8_t* weights) {
+  const ConvShape& s = layer_.s;
+  packed_ = Buffer::in_large_pages(ceil_div(s.co, kLanes) * kLanes * s.kh * groups_ * 4);
+  auto* to = static_cast<std::int8_t*>(packed_.data());
+  for (std::int64_t block = 0; block < s.co; block += kBlockChannels)
+    for (std::int64_t row = 0; row < s.kh; ++row)
+      for (std::int64_t g = 0; g < groups_; ++g)
+        for (std::int64_t c = block; c < block + (s.co - block > kLanes ? kBlockChannels : kLanes); ++c)
+          for (std::int64_t i = 0; i < 4; ++i) {
+            const std::int64_t byte = 4 * (three_ ? g % 3 * (groups_ / 3) + g / 3 : g) + i;
+            const std::int64_t tap = row * s.kw + byte / s.ci, channel = byte % s.ci;
+            const bool there = c < s.co && byte < s.kw * s.ci;
+            *to++ = there ? weights[(c * s.ci + channel) * s.kh * s.kw + tap] : std::int8_t{0};
+          }
+}
+
+void Int8Direct::cut() {
+  const ConvShape& s = layer_.s;
+  const std::int64_t bytes = packed_.bytes() > kSmallWeights ? kSecondCache : kFirstCache;
+  const std::int64_t pixels = std::max(kBlockPixels, bytes / 4 / s.co);
+  const std::int64_t rows = std::max<std::int64_t>(1, pixels / s.ow), pieces = ceil_div(s.ow, pixels);
+  const std::int64_t columns = ceil_div(ceil_div(s.ow, pieces), kBlockPixels) * kBlockPixels;
+  for (std::int64_t n = 0; n < s.n; ++n)
+    for (std::int64_t y = 0; y < s.oh; y += rows)
+      for (std::int64_t x = 0; x < s.ow; x += columns) {
+        const Tile tile{n, y, std::min(rows, s.oh - y), x, std::min(columns, s.ow - x), (n * s.oh + y) * s.ow + x};
+        tile_pixels_ = std::max(tile_pixels_, tile.rows * tile.columns);
+        tiles_.push_back(tile);
+      }
+  copied_bytes_ =
+      copies_ ? tile_input_rows(std::min(rows, s.oh)) * tile_input_columns(std::min(columns, s.ow)) * s.ci + 4 : 0;
+}
+
+Int8Direct::View Int8Direct::view(const Tile& t, const std::uint8_t* x, std::uint8_t* scratch) const {
+  const ConvShape& s = layer_.s;
+  const std::int64_t pixel = s.stride.w * s.ci;
+  if (!copies_) {
+    const std::int64_t pitch = s.w * s.ci;
+    const std::int64_t first = input_row(t.row) * pitch + t.column * pixel - s.padding.w * s.ci;
+    return {x + t.image * layer_.in_image(), first, s.dilation.h * pitch, s.stride.h * pitch, pixel};
+  }
+  copy(t, x + t.image * layer_.in_image(), scratch);
+  const std::int64_t pitch = tile_input_columns(t.columns) * s.ci;
+  return {scratch, 0, s.dilation.h * pitch, s.stride.h * pitch, pixel};
+}
+
+// The input that a tile sees, with its padding.
+void Int8Direct::copy(const Tile& t, const std::uint8_t* image, std::uint8_t* to) const {
+  const ConvShape& s = layer_.s;
+  const std::int64_t top = input_row(t.row), left = t.column * s.stride.w - s.padding.w;
+  const std::int64_t width = tile_input_columns(t.columns), rows = tile_input_rows(t.rows);
+  const std::int64_t begin = std::clamp<std::int64_t>(left, 0, s.w), end = std::clamp(left + width, begin, s.w);
+  const auto bytes = [&](std::int64_t pixels) { return static_cast<std::size_t>(pixels * s.ci); };
+  for (std::int64_t y = top; y < top + rows; ++y, to += width * s.ci) {
+    if (y < 0 || y >= s.h) {
+      std::memset(to, zero_point_, bytes(width));
+      continue;
+    }
+    std::memset(to, zero_point_, bytes(begin - left));
+    std::memcpy(to + bytes(begin - left), image + (y * s.w + begin) * s.ci, bytes(end - begin));
+    std::memset(to + bytes(end - left), zero_point_, bytes(left + width - end));
+  }
+}
+
+std::pair<std::int64_t, std::int64_t> Int8Direct::kernel_rows(std::int64_t row) const {
+  const ConvShape& s = layer_.s;
+  std::int64_t begin = 0, end = s.kh;
+  if (zero_point_ != 0) return {begin, end};  // the copy has them
+  while (begin < end && input_row(row) + begin * s.dilation.h < 0) ++begin;
+  while (end > begin && input_row(row) + (end - 1) * s.dilation.h >= s.h) --end;
+  return {begin, end};
+}
+
+void Int8Direct::compute(const Tile& t, const View& v, const std::int32_t* start, std::int32_t* acc) const {
+  const ConvShape& s = layer_.s;
+  const auto* w = static_cast<const std::int8_t*>(packed_.data());
+  for (std::int64_t c = 0; c < s.co; c += kBlockChannels) {
+    const std::int64_t channels = std::min(kBlockChannels, s.co - c), vectors = ceil_div(channels, kLanes);
+    const std::int64_t weight_row = groups_ * vectors * kLanes * 4;
+    // Weights that stay in the first cache need not serve many pixels at a time.
+    const std::int64_t most = s.kh * weight_row <= kFirstCacheWeights ? kBlockPixels / vectors : kBlockPixels;
+    const std::int64_t blocks = ceil_div(t.columns, most);
+    for (std::int64_t row = 0; row < t.rows; ++row) {
+      const auto [begin, end] = kernel_rows(t.row + row);
+      const std::int64_t first = v.first + row * v.row + begin * v.pitch;
+      for (std::int64_t i = 0; i < blocks; ++i) {
+        const std::int64_t column = t.columns * i / blocks, pixels = t.columns * (i + 1) / blocks - column;
+        const bool left = left_edge_ && t.column + column == 0;
+        const bool right = right_edge_ && t.column + column + pixels == s.ow;
+        int8_direct_block({pixels, channels, three_, left, right}, {.x = v.x,
+                                                                    .at = first + column * v.pixel,
+                                                                    .pitch = v.pitch,
+                                                                    .step = v.pixel,
+                                                                    .w = w + begin * weight_row,
+                                                                    .rows = end - begin,
+                                                                    .groups = groups_,
+                                                                    .start = start ? start + c : nullptr,
+                                                                    .acc = acc + (row * t.columns + column) * s.co + c,
+                                                                    .channels = s.co});
+      }
+    }
+    w += s.kh * weight_row;
+  }
+}
+
+}  // namespace octet::kernels
