@@ -135,30 +135,40 @@ void add_options(CLI::App& app, ReportCommand& command) {
 
 void add_options(CLI::App&, InfoCommand&) {}
 
+/// How a command's threads wait for each other: asleep leaves the cores to others, awake answers at once.
+enum class Waiting { kAsleep, kAwake };
+
 /// The subcommands, of which the user names one.
 class Subcommands {
  public:
   explicit Subcommands(CLI::App& app) : app_(app) { app.require_subcommand(1); }
 
   template <typename Command>
-  void add(const char* name, const char* description) {
+  void add(const char* name, const char* description, Waiting waiting = Waiting::kAsleep) {
     CLI::App* subcommand = app_.add_subcommand(name, description);
     const auto command = std::make_shared<Command>();
     add_options(*subcommand, *command);
     add_threads(*subcommand, threads_);
-    runs_.emplace_back(subcommand, [command] { return run(*command); });
+    runs_.push_back({subcommand, waiting, [command] { return run(*command); }});
   }
 
-  int run_parsed() const {
+  int run_parsed(char** argv) const {
+    const auto named = std::ranges::find_if(runs_, [](const Run& run) { return run.subcommand->parsed(); });
+    if (named->waiting == Waiting::kAsleep) let_waiting_threads_sleep(argv);
     if (threads_) octet::kernels::set_num_threads(*threads_);
-    const auto named = std::ranges::find_if(runs_, [](const auto& one) { return one.first->parsed(); });
-    return named->second();
+    return named->run();
   }
 
  private:
+  struct Run {
+    CLI::App* subcommand;
+    Waiting waiting;
+    std::function<int()> run;
+  };
+
   CLI::App& app_;
   std::optional<int> threads_;
-  std::vector<std::pair<CLI::App*, std::function<int()>>> runs_;
+  std::vector<Run> runs_;
 };
 
 int run_command_line(int argc, char** argv) {
@@ -173,9 +183,9 @@ int run_command_line(int argc, char** argv) {
   subcommands.add<PredictCommand>("predict", "classes of image files and their probabilities");
   subcommands.add<QuantizeConfigCommand>("quantize-config", "which layers are quantized, and how, as a file");
   subcommands.add<DeployCommand>("deploy", "ONNX files of a retrained network");
-  subcommands.add<ReportCommand>("report", "a deployed network against the float one that it was");
+  subcommands.add<ReportCommand>("report", "a deployed network against the float one that it was", Waiting::kAwake);
   subcommands.add<RunCommand>("run", "classes of image files by a deployed network");
-  subcommands.add<BenchCommand>("bench", "where a deployed network spends its time");
+  subcommands.add<BenchCommand>("bench", "where a deployed network spends its time", Waiting::kAwake);
   subcommands.add<InfoCommand>("info", "versions, instruction set, threads");
 
   try {
@@ -183,13 +193,12 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kSuccess : kUsage;
   }
-  return subcommands.run_parsed();
+  return subcommands.run_parsed(argv);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  let_waiting_threads_sleep(argv);
   try {
     return run_command_line(argc, argv);
   } catch (const std::exception& error) {
