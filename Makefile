@@ -41,7 +41,7 @@ bench-qat: configure ## time quantization-aware training against float training 
 
 bench-int8: configure ## time int8 inference against ONNX Runtime and PyTorch
 	@scripts/install_dependencies.sh --bench
-	@$(BUILD) --target bench_int8
+	@$(BUILD) --target bench_int8 octet
 	bench/int8.py build/release
 
 same-bits: configure ## show that results do not depend on threads or interruptions

@@ -6,7 +6,8 @@ logits. Octet and ONNX Runtime run the same file, which ONNX Runtime's quantizer
     bench/int8.py BUILD_FOLDER [--rounds N] [--models resnet20,resnet18]
 
 ONNX Runtime is taken from PyPI into BUILD_FOLDER/peers; PyTorch is Debian's. One JSON line per case: the median over the
-rounds of each one's milliseconds, and the ratio of the faster peer to Octet.
+rounds of each one's milliseconds, and the ratio of the faster peer to Octet. A second line compares with the float network
+in Octet, as a whole and for the layer that gains least.
 """
 import argparse
 import array
@@ -102,6 +103,25 @@ def run_case(build, python, model, batch, threads, rounds):
             "ratio": round(min(medians["ort"], medians["torch"]) / medians["octet"], 3)}
 
 
+def layers_with_weights(build, file, batch, threads):
+    """The whole network's milliseconds, and those of each convolution and linear layer."""
+    answer = json.loads(subprocess.run([build / "octet", "bench", file, "--batch", str(batch), "--threads", str(threads),
+                                        "--json"], check=True, capture_output=True, text=True).stdout)
+    return answer["milliseconds"], {layer["name"]: layer["milliseconds"] for layer in answer["layers"]
+                                    if layer["giga_operations"] > 0}
+
+
+def compare_with_float(build, python, model, batch, threads):
+    quantized = model_file(build, python, model)
+    int8, int8_layers = layers_with_weights(build, quantized, batch, threads)
+    real, real_layers = layers_with_weights(build, quantized.with_stem(f"{model}_float"), batch, threads)
+    # The int8 layer's time includes what is fused to it, the float layer's does not.
+    least, layer = min((real_layers[name] / int8_layers[name], name) for name in int8_layers)
+    return {"bench": "int8_float", "model": model, "batch": batch, "threads": threads, "float_ms": round(real, 4),
+            "int8_ms": round(int8, 4), "gain": round(real / int8, 2), "least_gain_of_a_layer": round(least, 2),
+            "layer": layer}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
@@ -114,6 +134,7 @@ def main():
         for batch in (1, 32):
             for threads in (1, 2):
                 print(json.dumps(run_case(build, python, model, batch, threads, arguments.rounds)), flush=True)
+                print(json.dumps(compare_with_float(build, python, model, batch, threads)), flush=True)
 
 
 if __name__ == "__main__":

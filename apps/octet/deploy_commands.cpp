@@ -31,13 +31,45 @@ std::vector<float> random_values(std::int64_t count) {
   return values;
 }
 
-void print_json(const BenchCommand& command, double milliseconds) {
+using Layers = std::vector<octet::deploy::LayerTime>;
+
+void print_json(const BenchCommand& command, double milliseconds, const Layers& layers) {
+  octet::Document list = octet::Document::list({});
+  for (const octet::deploy::LayerTime& layer : layers)
+    list.append(octet::Document::map({{"name", layer.name},
+                                      {"operation", layer.operation},
+                                      {"implementation", layer.implementation},
+                                      {"milliseconds", layer.milliseconds},
+                                      {"giga_operations", layer.giga_operations}}));
   fmt::print("{}\n", octet::to_json(octet::Document::map(
                          {{"batch", command.batch},
                           {"threads", octet::kernels::num_threads()},
                           {"milliseconds", milliseconds},
                           {"inputs_per_second", 1e3 * static_cast<double>(command.batch) / milliseconds},
-                          {"peak_bytes", octet::peak_resident_bytes()}})));
+                          {"peak_bytes", octet::peak_resident_bytes()},
+                          {"layers", std::move(list)}})));
+}
+
+void print_table(const BenchCommand& command, double milliseconds, const Layers& layers) {
+  std::size_t name_width = 5, operation_width = 9, implementation_width = 14;
+  double sum = 0.0, operations = 0.0;
+  for (const octet::deploy::LayerTime& layer : layers) {
+    name_width = std::max(name_width, layer.name.size());
+    operation_width = std::max(operation_width, layer.operation.size());
+    implementation_width = std::max(implementation_width, layer.implementation.size());
+    sum += layer.milliseconds;
+    operations += layer.giga_operations;
+  }
+  fmt::print("{:<{}}  {:<{}}  {:<{}}  {:>9}  {:>7}\n", "layer", name_width, "operation", operation_width,
+             "implementation", implementation_width, "ms", "GOP/s");
+  for (const octet::deploy::LayerTime& layer : layers)
+    fmt::print(
+        "{:<{}}  {:<{}}  {:<{}}  {:>9.4f}  {:>7}\n", layer.name, name_width, layer.operation, operation_width,
+        layer.implementation, implementation_width, layer.milliseconds,
+        layer.giga_operations > 0.0 ? fmt::format("{:.1f}", layer.giga_operations / layer.milliseconds * 1e3) : "");
+  fmt::print("\nbatch {}, {} threads: {:.3f} ms, {:.1f} inputs/s, {:.1f} GOP/s (layers one by one: {:.3f} ms)\n",
+             command.batch, octet::kernels::num_threads(), milliseconds,
+             1e3 * static_cast<double>(command.batch) / milliseconds, operations / milliseconds * 1e3, sum);
 }
 
 }  // namespace
@@ -69,31 +101,11 @@ int run(const BenchCommand& command) {
   shape[0] = command.batch;
   const std::vector<float> input = random_values(octet::element_count(shape));
   model.run(input, command.batch);  // the first run, which plans
-  const double whole = octet::median_milliseconds(model, input, command.batch, command.repetitions);
-  if (command.json) {
-    print_json(command, whole);
-    return kSuccess;
-  }
-  const std::vector<octet::deploy::LayerTime> layers = model.profile(input, command.batch, command.repetitions);
-
-  std::size_t name_width = 5, operation_width = 9, implementation_width = 14;
-  double sum = 0.0, operations = 0.0;
-  for (const octet::deploy::LayerTime& layer : layers) {
-    name_width = std::max(name_width, layer.name.size());
-    operation_width = std::max(operation_width, layer.operation.size());
-    implementation_width = std::max(implementation_width, layer.implementation.size());
-    sum += layer.milliseconds;
-    operations += layer.giga_operations;
-  }
-  fmt::print("{:<{}}  {:<{}}  {:<{}}  {:>9}  {:>7}\n", "layer", name_width, "operation", operation_width,
-             "implementation", implementation_width, "ms", "GOP/s");
-  for (const octet::deploy::LayerTime& layer : layers)
-    fmt::print(
-        "{:<{}}  {:<{}}  {:<{}}  {:>9.4f}  {:>7}\n", layer.name, name_width, layer.operation, operation_width,
-        layer.implementation, implementation_width, layer.milliseconds,
-        layer.giga_operations > 0.0 ? fmt::format("{:.1f}", layer.giga_operations / layer.milliseconds * 1e3) : "");
-  fmt::print("\nbatch {}, {} threads: {:.3f} ms, {:.1f} inputs/s, {:.1f} GOP/s (layers one by one: {:.3f} ms)\n",
-             command.batch, octet::kernels::num_threads(), whole, 1e3 * static_cast<double>(command.batch) / whole,
-             operations / whole * 1e3, sum);
+  const double milliseconds = octet::median_milliseconds(model, input, command.batch, command.repetitions);
+  const Layers layers = model.profile(input, command.batch, command.repetitions);
+  if (command.json)
+    print_json(command, milliseconds, layers);
+  else
+    print_table(command, milliseconds, layers);
   return kSuccess;
 }

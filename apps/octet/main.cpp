@@ -111,7 +111,7 @@ void add_options(CLI::App& app, BenchCommand& command) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
-  app.add_flag("--json", command.json, "one line of JSON, without the layers");
+  app.add_flag("--json", command.json, "one line of JSON");
 }
 
 void add_options(CLI::App& app, DeployCommand& command) {

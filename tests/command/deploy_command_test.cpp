@@ -61,6 +61,9 @@ TEST(OctetBench, GivesOneLineOfJson) {
   EXPECT_EQ(line.at("threads").as_integer(), 1);
   EXPECT_GT(line.at("milliseconds").as_real(), 0.0);
   EXPECT_GT(line.at("peak_bytes").as_integer(), 1 << 20);
+  const Document& layer = line.at("layers").items().at(1);
+  EXPECT_EQ(layer.at("operation").as_string(), "conv2d + quantize");
+  EXPECT_GT(layer.at("milliseconds").as_real(), 0.0);
 }
 
 TEST(OctetEval, EvaluatesAnOnnxFileOnAnExperimentsTestData) {
