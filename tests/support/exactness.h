@@ -31,11 +31,12 @@ Observations in_batches(std::span<const float> input, std::int64_t image_size, s
         input.first(std::min(static_cast<std::size_t>(batch * image_size), input.size()));
     input = input.subspan(images.size());
     Observations some = run(images, std::ssize(images) / image_size);
-    if (all.empty()) all.resize(some.size());
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      all[i].name = some[i].name;
-      all[i].values.insert(all[i].values.end(), some[i].values.begin(), some[i].values.end());
+    if (all.empty()) {
+      all = std::move(some);
+      continue;
     }
+    for (std::size_t i = 0; i < all.size(); ++i)
+      all[i].values.insert(all[i].values.end(), some[i].values.begin(), some[i].values.end());
   }
   return all;
 }
