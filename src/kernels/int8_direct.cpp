@@ -63,8 +63,9 @@ Int8Direct::Int8Direct(const Int8LayerShape& layer, std::int32_t zero_point, con
 // the same place in a pixel come one after the other.
 void Int8Direct::pack(const std::int8_t* weights) {
   const ConvShape& s = layer_.s;
-  packed_ = Buffer::in_large_pages(ceil_div(s.co, kLanes) * kLanes * s.kh * groups_ * 4);
-  auto* to = static_cast<std::int8_t*>(packed_.data());
+  packed_bytes_ = ceil_div(s.co, kLanes) * kLanes * s.kh * groups_ * 4;
+  const std::shared_ptr<void> packed = allocate_lasting(packed_bytes_);
+  auto* to = static_cast<std::int8_t*>(packed.get());
   for (std::int64_t block = 0; block < s.co; block += kBlockChannels)
     for (std::int64_t row = 0; row < s.kh; ++row)
       for (std::int64_t g = 0; g < groups_; ++g)
@@ -75,11 +76,12 @@ void Int8Direct::pack(const std::int8_t* weights) {
             const bool there = c < s.co && byte < s.kw * s.ci;
             *to++ = there ? weights[(c * s.ci + channel) * s.kh * s.kw + tap] : std::int8_t{0};
           }
+  packed_ = packed;
 }
 
 void Int8Direct::cut() {
   const ConvShape& s = layer_.s;
-  const std::int64_t bytes = packed_.bytes() > kSmallWeights ? kSecondCache : kFirstCache;
+  const std::int64_t bytes = packed_bytes_ > kSmallWeights ? kSecondCache : kFirstCache;
   const std::int64_t pixels = std::max(kBlockPixels, bytes / 4 / s.co);
   const std::int64_t rows = std::max<std::int64_t>(1, pixels / s.ow), pieces = ceil_div(s.ow, pixels);
   const std::int64_t columns = ceil_div(ceil_div(s.ow, pieces), kBlockPixels) * kBlockPixels;
@@ -136,7 +138,7 @@ std::pair<std::int64_t, std::int64_t> Int8Direct::kernel_rows(std::int64_t row) 
 
 void Int8Direct::compute(const Tile& t, const View& v, const std::int32_t* start, std::int32_t* acc) const {
   const ConvShape& s = layer_.s;
-  const auto* w = static_cast<const std::int8_t*>(packed_.data());
+  const auto* w = static_cast<const std::int8_t*>(packed_.get());
   for (std::int64_t c = 0; c < s.co; c += kBlockChannels) {
     const std::int64_t channels = std::min(kBlockChannels, s.co - c), vectors = ceil_div(channels, kLanes);
     const std::int64_t weight_row = groups_ * vectors * kLanes * 4;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -76,7 +77,8 @@ class Int8Direct {
   std::int64_t tile_pixels_ = 0, copied_bytes_ = 0;
   std::vector<Tile> tiles_;
   std::vector<std::int32_t> correction_;
-  Buffer packed_;
+  std::int64_t packed_bytes_ = 0;
+  std::shared_ptr<const void> packed_;
 };
 
 }  // namespace octet::kernels

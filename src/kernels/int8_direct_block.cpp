@@ -55,13 +55,13 @@ OCTET_VNNI void any_window(const Int8DirectBlock& b, std::uint32_t last_lanes) {
   load_sums<kPixels, kVectors>(b.start, last_lanes, sums);
   const std::int8_t* w = b.w;
   for (std::int64_t row = 0; row < b.rows; ++row) {
-    std::int64_t at = b.at + row * b.pitch;
-    for (std::int64_t g = 0; g < b.groups; ++g, at += 4, w += 64 * kVectors) {
+    const std::uint8_t* x = b.x + (b.at + row * b.pitch);
+    for (std::int64_t g = 0; g < b.groups; ++g, x += 4, w += 64 * kVectors) {
       __m512i weights[kVectors];
       for (int v = 0; v < kVectors; ++v) weights[v] = _mm512_loadu_si512(w + 64 * v);
 #pragma GCC unroll 8
       for (int p = 0; p < kPixels; ++p) {
-        const __m512i four = four_bytes(b.x + (at + p * b.step));
+        const __m512i four = four_bytes(x + p * b.step);
         for (int v = 0; v < kVectors; ++v) sums[p][v] = _mm512_dpbusd_epi32(sums[p][v], four, weights[v]);
       }
     }

@@ -21,6 +21,7 @@ namespace {
 constexpr std::int64_t kSmallest = 256;
 constexpr std::int64_t kAlignment = 64;
 constexpr std::int64_t kLargePage = std::int64_t{2} << 20;
+constexpr std::int64_t kLargePart = std::int64_t{128} << 10;  // smaller ones would leave most of a large page unused
 
 struct Pool {
   std::mutex mutex;
@@ -48,18 +49,46 @@ void release_cached(Pool& p) {
   p.statistics.cached_bytes = 0;
 }
 
-void* allocate(std::int64_t bytes, bool large_pages) {
-  large_pages = large_pages && bytes >= kLargePage;
-  void* const block = std::aligned_alloc(static_cast<std::size_t>(large_pages ? kLargePage : kAlignment),
-                                         static_cast<std::size_t>(bytes));
-  // Whole pages only: the rest of the block would become resident. A system that refuses loses nothing.
-  if (block && large_pages) madvise(block, static_cast<std::size_t>(bytes / kLargePage * kLargePage), MADV_HUGEPAGE);
+void* allocate(std::int64_t bytes) { return std::aligned_alloc(kAlignment, static_cast<std::size_t>(bytes)); }
+
+struct Free {
+  void operator()(void* block) const { std::free(block); }
+};
+
+std::shared_ptr<char> allocate_shared_block(std::int64_t alignment, std::int64_t bytes) {
+  std::shared_ptr<char> block(
+      static_cast<char*>(std::aligned_alloc(static_cast<std::size_t>(alignment), static_cast<std::size_t>(bytes))),
+      Free());
+  require(block != nullptr, "out of memory: ", bytes, " bytes asked for");
   return block;
 }
 
+std::int64_t round_up(std::int64_t bytes, std::int64_t unit) { return (bytes + unit - 1) / unit * unit; }
+
 }  // namespace
 
-Buffer::Buffer(std::int64_t bytes, bool large_pages) {
+std::shared_ptr<void> allocate_lasting(std::int64_t bytes) {
+  bytes = round_up(std::max<std::int64_t>(bytes, 1), kAlignment);
+  if (bytes < kLargePart) return allocate_shared_block(kAlignment, bytes);
+  // Parts are cut off the last block one after the other, and keep it alive.
+  static std::mutex mutex;
+  static std::weak_ptr<char> last;
+  static std::int64_t used = 0, size = 0;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<char> block = last.lock();
+  if (!block || used + bytes > size) {
+    size = round_up(bytes, 2 * kLargePage);
+    used = 0;
+    block = allocate_shared_block(kLargePage, size);
+    madvise(block.get(), static_cast<std::size_t>(size), MADV_HUGEPAGE);  // a system that refuses loses nothing
+    last = block;
+  }
+  char* const part = block.get() + used;
+  used += bytes;
+  return {std::move(block), part};
+}
+
+Buffer::Buffer(std::int64_t bytes) {
   if (bytes == 0) return;
   bytes_ = size_class(bytes);
   Pool& p = pool();
@@ -69,10 +98,10 @@ Buffer::Buffer(std::int64_t bytes, bool large_pages) {
     found->second.pop_back();
     p.statistics.cached_bytes -= bytes_;
   } else {
-    data_ = allocate(bytes_, large_pages);
+    data_ = allocate(bytes_);
     if (!data_) {  // what lies in the pool has other sizes, but it is memory
       release_cached(p);
-      data_ = allocate(bytes_, large_pages);
+      data_ = allocate(bytes_);
     }
     require(data_ != nullptr, "out of memory: ", bytes, " bytes asked for, ", p.statistics.live_bytes, " in use");
     ++p.statistics.system_allocations;

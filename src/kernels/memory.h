@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 namespace octet::kernels {
@@ -14,15 +15,12 @@ class Buffer {
   Buffer() = default;
   /// At least `bytes` bytes; none for 0. Throws Error when the system has no more, even after it got back what the pool
   /// does not use.
-  explicit Buffer(std::int64_t bytes) : Buffer(bytes, false) {}
+  explicit Buffer(std::int64_t bytes);
   ~Buffer();
   Buffer(Buffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept;
 
-  /// For what is read again and again, such as packed weights: a new block comes in large pages where the system has
-  /// them, which spares a layer of some megabytes a tenth of its time in looking up addresses.
-  static Buffer in_large_pages(std::int64_t bytes) { return Buffer(bytes, true); }
   static Buffer floats(std::int64_t count) { return Buffer(count * static_cast<std::int64_t>(sizeof(float))); }
 
   float* floats() const { return static_cast<float*>(data_); }
@@ -30,11 +28,14 @@ class Buffer {
   std::int64_t bytes() const { return bytes_; }
 
  private:
-  Buffer(std::int64_t bytes, bool large_pages);
-
   void* data_ = nullptr;
   std::int64_t bytes_ = 0;  // of its size class, not as asked for
 };
+
+/// Uninitialised memory, 64-byte aligned, not from the pool, for what stays and is read again and again, such as packed
+/// weights. Large parts lie side by side in large pages where the system has them: looking up addresses costs wide
+/// layers up to a tenth of their time. Throws Error when the system has no more.
+std::shared_ptr<void> allocate_lasting(std::int64_t bytes);
 
 struct MemoryStatistics {
   std::int64_t live_bytes = 0;          ///< in Buffers now
