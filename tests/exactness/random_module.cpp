@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "random_module.h"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <utility>
