@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -248,33 +250,30 @@ void backward_weights(const ConvShape& s, const Input& x, const float* dy, float
   if (sum != dw) reorder(conv.weights, sum, plain, dw);
 }
 
-// The positions of one axis of the input that lie in no window.
-std::vector<std::int64_t> gaps(std::int64_t in, std::int64_t out, std::int64_t k, std::int64_t stride,
-                               std::int64_t padding, std::int64_t dilation) {
-  std::vector<bool> read(static_cast<std::size_t>(in), false);
-  for (std::int64_t o = 0; o < out; ++o)
-    for (std::int64_t i = 0; i < k; ++i) {
-      const std::int64_t at = o * stride - padding + i * dilation;
-      if (at >= 0 && at < in) read[static_cast<std::size_t>(at)] = true;
-    }
-  std::vector<std::int64_t> unread;
-  for (std::int64_t at = 0; at < in; ++at)
-    if (!read[static_cast<std::size_t>(at)]) unread.push_back(at);
-  return unread;
+// Whether a position on one axis of the input lies in a window.
+bool is_seen(std::int64_t at, std::int64_t out, std::int64_t k, std::int64_t stride, std::int64_t padding,
+             std::int64_t dilation) {
+  for (std::int64_t i = 0; i < k; ++i) {
+    const std::int64_t start = at + padding - i * dilation;
+    if (start >= 0 && start % stride == 0 && start / stride < out) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
-void clear_gaps(const ConvShape& s, float* x) {
-  const auto rows = gaps(s.h, s.oh, s.kh, s.stride.h, s.padding.h, s.dilation.h);
-  const auto columns = gaps(s.w, s.ow, s.kw, s.stride.w, s.padding.w, s.dilation.w);
-  if (rows.empty() && columns.empty()) return;
-  for (std::int64_t n = 0; n < s.n; ++n) {
-    float* const image = x + n * s.ci * s.h * s.w;
-    for (const std::int64_t h : rows) std::fill_n(image + h * s.w * s.ci, s.w * s.ci, 0.0F);
-    for (std::int64_t h = 0; h < s.h; ++h)
-      for (const std::int64_t w : columns) std::fill_n(image + (h * s.w + w) * s.ci, s.ci, 0.0F);
-  }
+void clear_gaps(const ConvShape& s, void* x) {
+  constexpr std::int64_t kValue = 4;  // bytes
+  const std::int64_t pixel = s.ci * kValue, row = s.w * pixel;
+  const auto clear = [&](std::int64_t begin, std::int64_t bytes) {
+    std::memset(static_cast<std::byte*>(x) + begin, 0, static_cast<std::size_t>(bytes));
+  };
+  for (std::int64_t h = 0; h < s.h; ++h)
+    if (!is_seen(h, s.oh, s.kh, s.stride.h, s.padding.h, s.dilation.h))
+      for (std::int64_t n = 0; n < s.n; ++n) clear((n * s.h + h) * row, row);
+  for (std::int64_t w = 0; w < s.w; ++w)
+    if (!is_seen(w, s.ow, s.kw, s.stride.w, s.padding.w, s.dilation.w))
+      for (std::int64_t i = 0; i < s.n * s.h; ++i) clear(i * row + w * pixel, pixel);
 }
 
 void set_batch_sum(BatchSum how) { batch_sum = how; }

@@ -24,9 +24,9 @@ struct ConvShape {
   std::int64_t weight_count() const { return co * (ci / groups) * kh * kw; }
 };
 
-/// Sets to zero the elements of x [n, ci, h, w] that lie in no window (stride beyond the kernel, rows after the last
-/// window): the data gradient there, which oneDNN leaves as it was, or as rubbish.
-void clear_gaps(const ConvShape& s, float* x);
+/// Sets to zero the elements of x [n, ci, h, w], floats or int32, that lie in no window (stride beyond the kernel, rows
+/// after the last window): the data gradient there, which oneDNN leaves as it was, or as rubbish.
+void clear_gaps(const ConvShape& s, void* x);
 
 /// y = conv(x, w) + bias; bias may be null.
 void conv_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "octet/kernels/conv.h"
 
@@ -21,9 +20,5 @@ struct Int8Input {
 void int8_conv(const ConvShape& s, const Int8Input& x, const std::int8_t* w, float* acc);
 /// The transposed convolution whose data gradient `s` is: x [n, co, oh, ow] -> acc [n, ci, h, w].
 void int8_conv_transpose(const ConvShape& s, const Int8Input& x, const std::int8_t* w, float* acc);
-
-/// How the sums of `s` are computed: "brgconv:avx512_core_vnni", "2 x jit:avx2" (activations split into 7 bits and 1,
-/// because this machine's u8 x s8 products saturate), "float32" (exact where sums stay below 2^24) or "loop".
-std::string int8_conv_path(const ConvShape& s, std::int32_t zero_point);
 
 }  // namespace octet::kernels

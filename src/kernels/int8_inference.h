@@ -24,8 +24,8 @@ struct Int8Sums {
 /// One layer for one shape. It may be run by many threads at once.
 class Int8Layer {
  public:
-  /// Packs row-major `weights`. Each primitive of oneDNN is compared with a scalar loop before it is used for the first
-  /// time in the process. Throws Error if sums could leave int32.
+  /// Packs row-major `weights`. Each kernel is compared with a scalar loop before it is used for the first time in the
+  /// process. Throws Error if sums could leave int32.
   Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights, const Int8Epilogue& epilogue);
   ~Int8Layer();
   Int8Layer(Int8Layer&&) noexcept;

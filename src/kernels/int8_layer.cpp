@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/kernels/int8_layer.h"
 
+#include "octet/kernels/memory.h"
+#include "octet/kernels/parallel.h"
+
 namespace octet::kernels {
 namespace {
 
@@ -44,6 +47,30 @@ std::int64_t int8_scalar_sum(const Int8LayerShape& l, const std::uint8_t* q, std
       sum += std::int64_t{pixel[k] - zero_point} * w[weight_position(l, k, at.channel) + i * l.s.kw + j];
   });
   return sum;
+}
+
+void int8_scalar_sums(const Int8LayerShape& l, const std::uint8_t* q, std::int32_t zero_point, const std::int8_t* w,
+                      std::int32_t* acc) {
+  const std::int64_t channels = l.out_channels();
+  parallel_range(l.s.n * l.out_rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+    std::int32_t* sum = acc + begin * l.out_columns() * channels;
+    for (std::int64_t row = begin; row < end; ++row)
+      for (std::int64_t column = 0; column < l.out_columns(); ++column)
+        for (std::int64_t c = 0; c < channels; ++c)
+          *sum++ = static_cast<std::int32_t>(
+              int8_scalar_sum(l, q, zero_point, w, {row / l.out_rows(), row % l.out_rows(), column, c}));
+  });
+}
+
+void int8_float_sums(const Int8LayerShape& l, const std::uint8_t* q, std::int32_t zero_point, const float* w,
+                     float* acc) {
+  const std::int64_t inputs = l.s.n * l.in_image();
+  const Buffer values = Buffer::floats(inputs);
+  dequantize(inputs, {1.0F, zero_point}, q, values.floats());
+  if (l.plain())
+    conv_forward(l.s, values.floats(), w, nullptr, acc);
+  else
+    conv_backward_data(l.s, w, values.floats(), acc);
 }
 
 std::vector<std::int32_t> int8_sums_of_ones(const Int8LayerShape& l, const std::int8_t* w) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The geometry of an int8 convolution and its sums by the definition. Private to the room.
+// The geometry of an int8 convolution, and its sums without int8 kernels. Private to the room.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,15 @@ struct OutputPosition {
 /// sum of (q - zero_point) * w over the window of one output.
 std::int64_t int8_scalar_sum(const Int8LayerShape& l, const std::uint8_t* q, std::int32_t zero_point,
                              const std::int8_t* w, const OutputPosition& at);
+/// All sums, channels-last.
+void int8_scalar_sums(const Int8LayerShape& l, const std::uint8_t* q, std::int32_t zero_point, const std::int8_t* w,
+                      std::int32_t* acc);
+
+/// Sums up to here are exact in floats, whatever their order.
+inline constexpr std::int64_t kLargestFloatSum = std::int64_t{1} << 24;
+/// All sums, channels-last, by a float convolution.
+void int8_float_sums(const Int8LayerShape& l, const std::uint8_t* q, std::int32_t zero_point, const float* w,
+                     float* acc);
 
 /// What a zero point of 1 adds to every sum: the weights' sum over the taps that see the image and over the input
 /// channels, [rows, columns, channels].

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// In order of preference:
+//   direct   our own kernel (int8_direct.h)
+//   oneDNN   one primitive, with its own zero point, or with the zero point's share taken off afterwards
+//   split    one primitive in halves
+//   float32  integers in a float convolution, where sums stay below 2^24
+//   loop     the scalar loop
+// What a primitive without zero points leaves out is ours, and needs no trial.
+#include "octet/kernels/int8_part.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "octet/kernels/int8_trial.h"
+#include "octet/kernels/simd.h"
+
+namespace octet::kernels {
+namespace {
+
+OCTET_CLONES void add_integers(std::int64_t n, const std::int32_t* more, std::int32_t* acc) {
+  for (std::int64_t i = 0; i < n; ++i) acc[i] += more[i];
+}
+
+bool direct_computes_exactly(const Int8LayerShape& l, bool has_zero_point) {
+  const Int8Trial trial(l, has_zero_point);
+  const Int8Direct direct(l, trial.zero_point, trial.w.data());
+  const std::int64_t channels = l.out_channels();
+  std::vector<std::int64_t> sums(static_cast<std::size_t>(l.s.n * l.out_image()));
+  direct.run(trial.x.data(), nullptr, [&](const std::int32_t* acc, std::int64_t pixels, std::int64_t first) {
+    std::copy_n(acc, pixels * channels, sums.begin() + first * channels);
+  });
+  return trial.passes([&](std::int64_t position, std::int64_t sum) {
+    const std::int64_t correction =
+        direct.correction().empty() ? 0 : direct.correction()[static_cast<std::size_t>(position % channels)];
+    return sums[static_cast<std::size_t>(position)] + correction == sum;
+  });
+}
+
+bool trusts_direct(const Int8LayerShape& layer, bool has_zero_point) {
+  static Findings<std::pair<Int8LayerShape, bool>, bool> findings;
+  return Int8Direct::suits(layer) &&
+         findings.get({layer, has_zero_point}, [&] { return direct_computes_exactly(layer, has_zero_point); });
+}
+
+}  // namespace
+
+Int8PartSums::Int8PartSums(const Int8LayerShape& part, std::int32_t zero_point, const std::int8_t* weights,
+                           std::int64_t largest_sum)
+    : layer_(part), zero_point_(zero_point), weights_(weights) {
+  if (trusts_direct(layer_, zero_point_ != 0)) {
+    direct_.emplace(layer_, zero_point_, weights_);
+    correction_ = direct_->correction();
+  } else if (const Int8Primitive* const primitive = choose_primitive()) {
+    primitive_.emplace(*primitive, zero_point_, weights_);
+    if (zero_point_ != 0 && !primitive->form.zero_point) take_zero_point_off();
+  } else if (largest_sum <= kLargestFloatSum && trusts_float_sums(layer_)) {
+    float_weights_.assign(weights_, weights_ + layer_.s.weight_count());
+  }
+}
+
+const Int8Primitive* Int8PartSums::choose_primitive() const {
+  const Int8Primitive* const simple = trusted_int8_primitive(layer_, {});
+  if (zero_point_ != 0) {
+    // oneDNN's best kernels do not know zero points for every shape; where they do, small images have much border.
+    const Int8Primitive* const knowing = trusted_int8_primitive(layer_, {.zero_point = true});
+    const auto is_best = [](const Int8Primitive* p) {
+      return p && p->conv.implementation.find("brg") != std::string::npos;
+    };
+    if (knowing && (is_best(knowing) || !is_best(simple))) return knowing;
+  }
+  return simple ? simple : trusted_int8_primitive(layer_, {.in_halves = true});
+}
+
+// A zero point that the primitive does not know adds the same to the sums of most pixels: that, taken off, is the
+// correction.
+void Int8PartSums::take_zero_point_off() {
+  const std::vector<std::int32_t> ones = int8_sums_of_ones(layer_, weights_);
+  const std::int64_t channels = layer_.out_channels(), rows = layer_.out_rows(), columns = layer_.out_columns();
+  const std::int32_t* const middle = ones.data() + (rows / 2 * columns + columns / 2) * channels;
+  for (std::int64_t c = 0; c < channels; ++c) correction_.push_back(-zero_point_ * middle[c]);
+  for (std::int64_t i = 0; i < rows * columns; ++i) {
+    const std::int32_t* const here = ones.data() + i * channels;
+    if (std::equal(here, here + channels, middle)) continue;
+    border_.pixels.push_back(i);
+    for (std::int64_t c = 0; c < channels; ++c) border_.values.push_back(zero_point_ * (middle[c] - here[c]));
+  }
+}
+
+void Int8PartSums::compute_as_floats(const std::uint8_t* x, std::int32_t* acc) const {
+  const Buffer sums = Buffer::floats(outputs());
+  int8_float_sums(layer_, x, zero_point_, float_weights_.data(), sums.floats());
+  std::transform(sums.floats(), sums.floats() + outputs(), acc, [](float f) { return static_cast<std::int32_t>(f); });
+}
+
+void Int8PartSums::compute(const std::uint8_t* x, std::int32_t* acc) const {
+  if (!float_weights_.empty()) return compute_as_floats(x, acc);
+  if (!primitive_) return int8_scalar_sums(layer_, x, zero_point_, weights_, acc);
+  primitive_->run(x, acc);
+  const std::int64_t channels = layer_.out_channels();
+  for (std::int64_t n = 0; n < layer_.s.n; ++n, acc += layer_.out_image())
+    for (std::size_t i = 0; i < border_.pixels.size(); ++i)
+      add_integers(channels, border_.values.data() + static_cast<std::int64_t>(i) * channels,
+                   acc + border_.pixels[i] * channels);
+}
+
+std::string Int8PartSums::implementation() const {
+  if (direct_) return "direct:avx512_vnni";
+  if (primitive_) return primitive_->primitive().name();
+  return float_weights_.empty() ? "loop" : "float32";
+}
+
+}  // namespace octet::kernels

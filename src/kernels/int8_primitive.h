@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sums of an int8 layer by a u8 x s8 primitive of oneDNN. Private to the room.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "octet/kernels/int8_layer.h"
+#include "octet/kernels/memory.h"
+#include "octet/kernels/onednn.h"
+
+namespace octet::kernels {
+
+/// How a primitive is used.
+struct Int8Form {
+  Int8Result result = Int8Result::kInt32;
+  bool zero_point = false;  ///< it takes one and subtracts it; else that is the caller's part
+  /// q = 2 * (q >> 1) + (q & 1): two runs on at most 7 bits, whose products cannot saturate. Int32 without zero point.
+  bool in_halves = false;
+
+  friend bool operator==(const Int8Form&, const Int8Form&) = default;
+};
+
+struct Int8Primitive {
+  Int8LayerShape layer;
+  Int8Form form;
+  ConvPrimitive conv;
+
+  /// "brgconv:avx512_core" (oneDNN's name), "2 x jit:avx2" in halves.
+  std::string name() const { return (form.in_halves ? "2 x " : "") + conv.implementation; }
+};
+
+/// The primitive in this form if oneDNN has one and its sums are right (int8_trial.h), else null. It is never freed.
+const Int8Primitive* trusted_int8_primitive(const Int8LayerShape& layer, const Int8Form& form);
+
+/// A primitive with a layer's weights in its format. It may be run by many threads at once, each with OpenMP set to a
+/// single thread; once warm it allocates nothing.
+class PackedInt8Primitive {
+ public:
+  /// `weights` row-major. The primitive must outlive this.
+  PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point, const std::int8_t* weights);
+  ~PackedInt8Primitive();
+  PackedInt8Primitive(PackedInt8Primitive&&) noexcept;
+
+  /// Channels-last; sums: int32 or float, as the form says.
+  void run(const std::uint8_t* x, void* sums) const;
+
+  const Int8Primitive& primitive() const { return *primitive_; }
+
+ private:
+  class Arguments;
+  class ArgumentPool;
+
+  void execute(const std::uint8_t* x, void* sums) const;
+
+  const Int8Primitive* primitive_;
+  std::int32_t zero_point_;
+  Buffer packed_;
+  std::unique_ptr<ArgumentPool> pool_;
+};
+
+}  // namespace octet::kernels

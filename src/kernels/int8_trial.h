@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which int8 kernel can be trusted is found out, not assumed: without VNNI oneDNN adds two products in 16 bits, which
+// saturates, and releases with wrong int8 kernels have shipped. So each one, oneDNN's or ours, is run on hard data and
+// compared with the scalar loop before it is used for the first time in the process. Private to the room.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "octet/kernels/int8_layer.h"
+
+namespace octet::kernels {
+
+/// Data that saturate where anything can: whole channels of the largest weights of one sign, activations near 255.
+struct Int8Trial {
+  Int8LayerShape layer;
+  std::int32_t zero_point;
+  std::vector<std::uint8_t> x;
+  std::vector<std::int8_t> w;  ///< row-major
+
+  Int8Trial(const Int8LayerShape& layer, bool has_zero_point);
+
+  /// Asks is_sum(position in the results, what it must be) for every pixel, each in another channel; for all channels
+  /// where that is little work. Whether all answers were yes.
+  bool passes(const std::function<bool(std::int64_t position, std::int64_t sum)>& is_sum) const;
+};
+
+/// Whether int8_float_sums() is right for this layer: releases with wrong float kernels have shipped, too.
+bool trusts_float_sums(const Int8LayerShape& layer);
+
+/// Answers that are found once per key and process: a network has many equal layers. They stay where they are.
+template <typename Key, typename Answer>
+class Findings {
+ public:
+  template <typename F>
+  const Answer& get(const Key& key, const F& find) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [known, answer] : findings_)
+      if (known == key) return answer;
+    return findings_.emplace_back(key, find()).second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::deque<std::pair<Key, Answer>> findings_;
+};
+
+}  // namespace octet::kernels
