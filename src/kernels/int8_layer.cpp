@@ -40,11 +40,12 @@ std::int64_t int8_scalar_sum(const Int8LayerShape& l, const std::uint8_t* q, std
   const std::int64_t channels = l.in_channels(), per_group = channels / l.s.groups;
   const std::int64_t first = at.channel / (l.out_channels() / l.s.groups) * per_group;
   const std::uint8_t* const image = q + at.n * l.in_image();
+  const std::int64_t position = weight_position(l, 0, at.channel), step = weight_position(l, 1, at.channel) - position;
   std::int64_t sum = 0;
   for_taps(l, at.row, at.column, [&](std::int64_t h, std::int64_t v, std::int64_t i, std::int64_t j) {
     const std::uint8_t* const pixel = image + (h * l.in_columns() + v) * channels + first;
-    for (std::int64_t k = 0; k < per_group; ++k)
-      sum += std::int64_t{pixel[k] - zero_point} * w[weight_position(l, k, at.channel) + i * l.s.kw + j];
+    const std::int8_t* const weight = w + position + i * l.s.kw + j;
+    for (std::int64_t k = 0; k < per_group; ++k) sum += std::int64_t{pixel[k] - zero_point} * weight[k * step];
   });
   return sum;
 }
