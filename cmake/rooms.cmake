@@ -24,7 +24,7 @@ function(octet_room NAME)
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.h)
   foreach(header IN LISTS headers)
     file(STRINGS ${header} opening LIMIT_COUNT 4 REGEX "^//")
-    if(opening MATCHES "Private to ")
+    if(opening MATCHES "Private to") # the line may end there
       set(kind PRIVATE)
     else()
       set(kind PUBLIC)

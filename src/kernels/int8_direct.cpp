@@ -41,12 +41,15 @@ bool Int8Direct::suits(const Int8LayerShape& l) {
 Int8Direct::Int8Direct(const Int8LayerShape& layer, std::int32_t zero_point, const std::int8_t* weights)
     : layer_(in_one_row(layer)), zero_point_(zero_point) {
   const ConvShape& s = layer_.s;
-  const std::int64_t beyond = (s.ow - 1) * s.stride.w - s.padding.w + s.kw - s.w;  // pixels, on the right
+  // Rows and pixels that windows need below and on the right of the image.
+  const std::int64_t below = tile_input_rows(s.oh) - s.padding.h - s.h;
+  const std::int64_t beyond = tile_input_columns(s.ow) - s.padding.w - s.w;
   three_ = s.kw == 3 && s.stride.w == 1 && s.ci % 4 == 0;
   const bool leaves_out = three_ && zero_point == 0 && s.padding.w <= 1 && beyond <= 1;
   left_edge_ = leaves_out && s.padding.w == 1;
   right_edge_ = leaves_out && beyond == 1;
-  const bool pads_rows = zero_point != 0 && s.padding.h > 0, pads_columns = s.padding.w > 0 || beyond > 0;
+  const bool pads_rows = zero_point != 0 && (s.padding.h > 0 || below > 0),
+             pads_columns = s.padding.w > 0 || beyond > 0;
   copies_ = s.kw * s.ci % 4 != 0 || pads_rows || (pads_columns && !leaves_out);
   groups_ = ceil_div(s.kw * s.ci, 4);
   if (zero_point != 0)
