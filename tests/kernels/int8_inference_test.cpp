@@ -122,8 +122,9 @@ TEST(Int8Layer, SumsLikeALoopForAnyWindow) {
     for (std::size_t i = 0; i < y.size(); ++i)
       ASSERT_EQ(y[i], static_cast<float>(expected[i]) + e.bias[i % e.bias.size()])
           << "trial " << trial << ", value " << i << ", " << layer.implementation();
-    if (onednn_uses_vnni() && (s.dilation.w == 1 || s.kw == 1))
+    if (onednn_uses_vnni() && (s.dilation.w == 1 || s.kw == 1)) {
       ASSERT_EQ(layer.implementation(), "direct:avx512_vnni") << "trial " << trial;  // else it failed its own trial
+    }
   }
 }
 
