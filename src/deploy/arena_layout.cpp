@@ -27,7 +27,7 @@ ArenaLayout lay_out(const Program& program) {
     if (tensor < 0) return;
     const TensorInfo& info = program.tensors[static_cast<std::size_t>(tensor)];
     Block& block = blocks[static_cast<std::size_t>(info.storage)];
-    if (!block.used) block.first = step;
+    if (!block.used) block.first = info.part ? 0 : step;  // the next slice must not write over it
     block.used = true;
     block.last = step;
     block.bytes = std::max(block.bytes, (info.bytes() + kAlignment - 1) / kAlignment * kAlignment);

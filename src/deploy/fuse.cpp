@@ -148,10 +148,29 @@ class Fuser {
   Program& program_;
 };
 
+// What additions that no layer took in read in u8 is dequantized first.
+void let_additions_read_floats(Program& program) {
+  std::vector<Step> steps;
+  for (Step& step : program.steps) {
+    if (std::holds_alternative<Add>(step.work))
+      for (Operand& operand : step.inputs) {
+        if (!operand.scale) continue;
+        Step dequantize{step.name, "dequantize", Dequantize{}, {operand}, static_cast<int>(program.tensors.size()), -1};
+        program.tensors.push_back(
+            {program.tensors[static_cast<std::size_t>(operand.tensor)].shape, false, dequantize.output});
+        operand = {dequantize.output, {}};
+        steps.push_back(std::move(dequantize));
+      }
+    steps.push_back(std::move(step));
+  }
+  program.steps = std::move(steps);
+}
+
 }  // namespace
 
 void fuse(Program& program) {
   Fuser(program).run();
+  let_additions_read_floats(program);
   for (Step& step : program.steps)
     if (Int8Conv* const conv = std::get_if<Int8Conv>(&step.work)) conv->epilogue.keeps_float = step.output >= 0;
 }

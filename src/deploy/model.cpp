@@ -33,22 +33,33 @@ struct Model::State {
   mutable std::vector<KeptPlan> plans;  // the latest used last
 
   std::shared_ptr<const Plan> plan(std::int64_t batch) const;
-  std::shared_ptr<const Plan> make_plan(std::int64_t batch) const;
+  std::shared_ptr<const Plan> make_plan(std::int64_t batch, int threads) const;
+  Program program(std::int64_t batch) const;
   void check_batch(std::int64_t batch) const {
     require(batch >= 1, source, ": the batch must be at least 1, is ", batch);
     require(input[0] < 0 || input[0] == batch, source, ": the model is for a batch of ", input[0], ", not ", batch);
   }
 };
 
-std::shared_ptr<const Plan> Model::State::make_plan(std::int64_t batch) const {
-  const ContextScope scope(source);
+Program Model::State::program(std::int64_t batch) const {
   Graph sized = graph;
   Shape shape = input;
   shape[0] = batch;
   infer_shapes(sized, {&shape, 1});
   Program program = lower(fold_bias(std::move(sized)));
   fuse(program);
-  return std::make_shared<const Plan>(std::move(program));
+  return program;
+}
+
+std::shared_ptr<const Plan> Model::State::make_plan(std::int64_t batch, int threads) const {
+  const ContextScope scope(source);
+  Program whole = program(batch);
+  const Slicing slicing = choose_slicing(whole, batch, threads);
+  if (input[0] < 0 && slicing.steps > 0 && slicing.inputs < batch) try {
+      return std::make_shared<const Plan>(in_slices(whole, program(slicing.inputs), slicing, batch));
+    } catch (const Error&) {  // a reshape, say, that allows this batch alone
+    }
+  return std::make_shared<const Plan>(whole);
 }
 
 std::shared_ptr<const Plan> Model::State::plan(std::int64_t batch) const {
@@ -60,7 +71,7 @@ std::shared_ptr<const Plan> Model::State::plan(std::int64_t batch) const {
   if (found != plans.end()) {
     std::rotate(found, found + 1, plans.end());
   } else {
-    KeptPlan made{batch, threads, make_plan(batch)};
+    KeptPlan made{batch, threads, make_plan(batch, threads)};
     if (plans.size() == kMostPlans) plans.erase(plans.begin());
     plans.push_back(std::move(made));
   }
@@ -149,12 +160,15 @@ std::vector<LayerTime> Model::profile(std::span<const float> input, std::int64_t
   const Plan::Arena arena(plan);
   const Memory memory{arena.data(), input.data(), output.data()};
   std::vector<std::vector<double>> times(plan.steps().size());
-  for (int i = 0; i < repetitions; ++i)
-    for (std::size_t s = 0; s < plan.steps().size(); ++s) {
-      const Clock::time_point begin = Clock::now();
-      plan.steps()[s].run(memory);
-      times[s].push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
-    }
+  for (int i = 0; i < repetitions; ++i) {
+    for (std::vector<double>& step : times) step.push_back(0.0);
+    Clock::time_point begin = Clock::now();
+    plan.run_steps(memory, [&](std::size_t step) {
+      const Clock::time_point end = Clock::now();
+      times[step].back() += std::chrono::duration<double, std::milli>(end - begin).count();
+      begin = end;
+    });
+  }
   std::vector<LayerTime> layers;
   for (std::size_t s = 0; s < times.size(); ++s) {
     const auto middle = times[s].begin() + static_cast<std::ptrdiff_t>(times[s].size() / 2);

@@ -34,32 +34,37 @@ class Binder {
   }
 
   Run make_output(int tensor) const {
-    const TensorInfo& info = program_.tensors[static_cast<std::size_t>(tensor)];
-    const std::int64_t at = offset(tensor), count = element_count(info.shape);
-    if (info.shape.size() == 4) {
-      const kernels::ImageBatch batch = images(info.shape);
-      return [=](const Memory& m) {
-        kernels::nhwc_to_nchw(batch, reinterpret_cast<const float*>(m.arena + at), m.output);
-      };
+    const Real y = at<float>(tensor);
+    const std::int64_t count = element_count(shape(tensor));
+    if (shape(tensor).size() == 4) {
+      const kernels::ImageBatch batch = images(shape(tensor));
+      return [=](const Memory& m) { kernels::nhwc_to_nchw(batch, y(m), m.output); };
     }
-    return [=](const Memory& m) { std::copy_n(reinterpret_cast<const float*>(m.arena + at), count, m.output); };
+    return [=](const Memory& m) { std::copy_n(y(m), count, m.output); };
   }
 
  private:
   // A tensor in a run's memory.
   template <typename T>
   struct At {
-    std::int64_t offset;
-    T* operator()(const Memory& m) const { return offset < 0 ? nullptr : reinterpret_cast<T*>(m.arena + offset); }
+    std::int64_t offset, slice;  // bytes; from one slice to the next
+    T* operator()(const Memory& m) const {
+      return offset < 0 ? nullptr : reinterpret_cast<T*>(m.arena + (offset + m.slice * slice));
+    }
   };
   using Real = At<float>;
   using Byte = At<std::uint8_t>;
 
-  std::int64_t offset(int tensor) const { return tensor < 0 ? -1 : layout_.offsets[static_cast<std::size_t>(tensor)]; }
-  Real real_input(std::size_t i = 0) const { return {offset(step_->inputs[i].tensor)}; }
-  Byte byte_input(std::size_t i = 0) const { return {offset(step_->inputs[i].tensor)}; }
-  Real real_output() const { return {offset(step_->output)}; }
-  Byte byte_output() const { return {offset(step_->output)}; }
+  template <typename T>
+  At<T> at(int tensor) const {
+    if (tensor < 0) return {-1, 0};
+    const TensorInfo& info = program_.tensors[static_cast<std::size_t>(tensor)];
+    return {layout_.offsets[static_cast<std::size_t>(tensor)], info.part ? info.bytes() : 0};
+  }
+  Real real_input(std::size_t i = 0) const { return at<float>(step_->inputs[i].tensor); }
+  Byte byte_input(std::size_t i = 0) const { return at<std::uint8_t>(step_->inputs[i].tensor); }
+  Real real_output() const { return at<float>(step_->output); }
+  Byte byte_output() const { return at<std::uint8_t>(step_->output); }
   const Shape& shape(int tensor) const { return program_.tensors[static_cast<std::size_t>(tensor)].shape; }
   const Shape& input_shape() const { return shape(step_->inputs[0].tensor); }
   const Shape& output_shape() const { return shape(step_->output); }
@@ -72,23 +77,25 @@ class Binder {
 
   Run make(const LoadInput&) const {
     const Real y = real_output();
+    const std::int64_t count = output_count();
     if (output_shape().size() == 4) {
       const kernels::ImageBatch batch = images(output_shape());
-      return [=](const Memory& m) { kernels::nchw_to_nhwc(batch, m.input, y(m)); };
+      return [=](const Memory& m) { kernels::nchw_to_nhwc(batch, m.input + m.slice * count, y(m)); };
     }
-    const std::int64_t count = output_count();
-    return [=](const Memory& m) { std::copy_n(m.input, count, y(m)); };
+    return [=](const Memory& m) { std::copy_n(m.input + m.slice * count, count, y(m)); };
   }
 
   Run make(const Quantize& work) const {
     const Byte q = byte_output();
     const std::string what = text(step_->name, ": a value that is to be quantized is not finite");
+    const std::int64_t count = output_count();
     if (work.from_input) {
       const kernels::ImageBatch batch = images(output_shape());
-      return [=](const Memory& m) { require(kernels::quantize_nchw(batch, work.scale, m.input, q(m)), what); };
+      return [=](const Memory& m) {
+        require(kernels::quantize_nchw(batch, work.scale, m.input + m.slice * count, q(m)), what);
+      };
     }
     const Real x = real_input();
-    const std::int64_t count = output_count();
     return [=](const Memory& m) { require(kernels::quantize(count, work.scale, x(m), q(m)), what); };
   }
 
@@ -105,8 +112,8 @@ class Binder {
         kernels::Int8Sums{s, work.transposed, step_->inputs[0].scale->zero_point}, *work.weights, work.epilogue);
     bound_.implementation = layer->implementation();
     bound_.giga_operations = operations(s);
-    const Byte x = byte_input(), q{offset(step_->quantized_output)},
-               residual{step_->inputs.size() > 1 ? offset(step_->inputs[1].tensor) : -1};
+    const Byte x = byte_input(), q = at<std::uint8_t>(step_->quantized_output),
+               residual = at<std::uint8_t>(step_->inputs.size() > 1 ? step_->inputs[1].tensor : -1);
     const Real y = real_output();
     return [=](const Memory& m) { layer->run(x(m), {residual(m), y(m), q(m)}); };
   }
@@ -192,24 +199,21 @@ class Binder {
 
   Run make(const Concat& work) const {
     const std::int64_t pitch = work.outer == 0 ? 0 : output_count() / work.outer;
-    std::vector<std::pair<std::int64_t, std::int64_t>> parts;  // offset in the arena, width
+    std::vector<std::int64_t> widths;
     for (const Operand& operand : step_->inputs)
-      parts.emplace_back(offset(operand.tensor),
-                         work.outer == 0 ? 0 : element_count(shape(operand.tensor)) / work.outer);
-    const std::int64_t outer = work.outer, to = offset(step_->output);
-    if (step_->inputs[0].scale)
-      return [=](const Memory& m) {
-        auto* y = reinterpret_cast<std::uint8_t*>(m.arena + to);
-        for (const auto& [from, width] : parts) {
-          kernels::copy_byte_rows({outer, width, width, pitch}, reinterpret_cast<const std::uint8_t*>(m.arena + from),
-                                  y);
-          y += width;
-        }
-      };
-    return [=](const Memory& m) {
-      auto* y = reinterpret_cast<float*>(m.arena + to);
+      widths.push_back(work.outer == 0 ? 0 : element_count(shape(operand.tensor)) / work.outer);
+    if (step_->inputs[0].scale) return join<std::uint8_t>(work.outer, pitch, widths, kernels::copy_byte_rows);
+    return join<float>(work.outer, pitch, widths, kernels::copy_rows);
+  }
+
+  template <typename T, typename Copy>
+  Run join(std::int64_t rows, std::int64_t pitch, const std::vector<std::int64_t>& widths, Copy copy) const {
+    std::vector<std::pair<At<T>, std::int64_t>> parts;
+    for (std::size_t i = 0; i < widths.size(); ++i) parts.emplace_back(at<T>(step_->inputs[i].tensor), widths[i]);
+    return [=, to = at<T>(step_->output)](const Memory& m) {
+      T* y = to(m);
       for (const auto& [from, width] : parts) {
-        kernels::copy_rows({outer, width, width, pitch}, reinterpret_cast<const float*>(m.arena + from), y);
+        copy({rows, width, width, pitch}, from(m), y);
         y += width;
       }
     };
@@ -243,29 +247,9 @@ class Binder {
   BoundStep bound_;
 };
 
-// Additions that no layer took in read float values: what they read in u8 is dequantized first.
-Program with_real_additions(Program program) {
-  std::vector<Step> steps;
-  for (Step& step : program.steps) {
-    if (std::holds_alternative<Add>(step.work))
-      for (Operand& operand : step.inputs) {
-        if (!operand.scale) continue;
-        Step dequantize{step.name, "dequantize", Dequantize{}, {operand}, static_cast<int>(program.tensors.size()), -1};
-        program.tensors.push_back(
-            {program.tensors[static_cast<std::size_t>(operand.tensor)].shape, false, dequantize.output});
-        operand = {dequantize.output, {}};
-        steps.push_back(std::move(dequantize));
-      }
-    steps.push_back(std::move(step));
-  }
-  program.steps = std::move(steps);
-  return program;
-}
-
 }  // namespace
 
-Plan::Plan(Program given) {
-  const Program program = with_real_additions(std::move(given));
+Plan::Plan(const Program& program) : sliced_steps_(program.sliced_steps), slices_(program.slices) {
   const ArenaLayout layout = lay_out(program);
   arena_bytes_ = layout.bytes;
   output_shape_ = program.tensors[static_cast<std::size_t>(program.output)].shape;
@@ -273,6 +257,7 @@ Plan::Plan(Program given) {
   for (const Step& step : program.steps) {
     const ContextScope scope(step.name);
     steps_.push_back(binder.bind(step));
+    if (steps_.size() <= sliced_steps_) steps_.back().giga_operations *= static_cast<double>(slices_);
   }
   steps_.push_back({"output", "store", "loop", 0.0, binder.make_output(program.output)});
 }
@@ -296,8 +281,7 @@ Plan::Arena::~Arena() {
 
 void Plan::run(const float* input, float* output) const {
   const Arena arena(*this);
-  const Memory memory{arena.data(), input, output};
-  for (const BoundStep& step : steps_) step.run(memory);
+  run_steps({arena.data(), input, output}, [](std::size_t) {});
 }
 
 }  // namespace octet::deploy

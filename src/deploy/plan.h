@@ -19,6 +19,7 @@ struct Memory {
   std::byte* arena;
   const float* input;
   float* output;
+  std::int64_t slice = 0;  ///< that is computed
 };
 
 struct BoundStep {
@@ -30,10 +31,24 @@ struct BoundStep {
 class Plan {
  public:
   /// Binds the program for the present number of threads.
-  explicit Plan(Program program);
+  explicit Plan(const Program& program);
 
   /// Safe to call from many threads at once.
   void run(const float* input, float* output) const;
+  /// The same step by step: calls done(i) after step i, more than once if it runs in slices.
+  template <typename F>
+  void run_steps(Memory memory, const F& done) const {
+    for (memory.slice = 0; memory.slice < slices_; ++memory.slice)
+      for (std::size_t i = 0; i < sliced_steps_; ++i) {
+        steps_[i].run(memory);
+        done(i);
+      }
+    memory.slice = 0;
+    for (std::size_t i = sliced_steps_; i < steps_.size(); ++i) {
+      steps_[i].run(memory);
+      done(i);
+    }
+  }
   const std::vector<BoundStep>& steps() const { return steps_; }
   const Shape& output_shape() const { return output_shape_; }
   std::int64_t arena_bytes() const { return arena_bytes_; }
@@ -54,6 +69,8 @@ class Plan {
 
  private:
   std::vector<BoundStep> steps_;
+  std::size_t sliced_steps_;
+  std::int64_t slices_;
   Shape output_shape_;
   std::int64_t arena_bytes_ = 0;
   mutable std::mutex mutex_;

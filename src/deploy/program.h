@@ -2,8 +2,8 @@
 // A network as steps over tensors: what lies between the Graph and the kernels. Private to the room.
 //
 // lower() turns the graph into one step per op, with quantization folded: a value that was dequantized is read as the
-// u8 tensor it came from wherever a step can. fuse() moves what follows an int8 layer into it. plan.h binds the steps
-// that are left to kernels and memory.
+// u8 tensor it came from wherever a step can. fuse() moves what follows an int8 layer into it. in_slices() lets the
+// first steps run for a part of the batch at a time. plan.h binds the steps to kernels and memory.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ using kernels::Int8Scale;
 struct TensorInfo {
   Shape shape;
   bool quantized = false;
-  int storage = -1;  ///< tensors that are views of one memory have one
+  int storage = -1;   ///< tensors that are views of one memory have one
+  bool part = false;  ///< of a storage that holds the whole batch; this is one slice's
   std::int64_t bytes() const { return element_count(shape) * (quantized ? 1 : 4); }
 };
 
@@ -37,7 +38,7 @@ struct Operand {
   std::optional<Int8Scale> scale = {};
 };
 
-// What the steps do. Shapes are those of whole batches.
+// What the steps do. Shapes are those of whole batches, or of a slice.
 struct LoadInput {};  ///< x as it was given -> channels-last
 struct Quantize {
   Int8Scale scale;
@@ -93,13 +94,28 @@ struct Program {
   std::vector<TensorInfo> tensors;
   std::vector<Step> steps;
   int output = -1;  ///< a float tensor
+  /// The first steps are for a slice of the batch, and run once for each.
+  std::size_t sliced_steps = 0;
+  std::int64_t slices = 1;
 };
 
 /// The graph with constants that are added to the result of a layer as the layer's bias. Shapes are inferred.
 Graph fold_bias(Graph graph);
 /// The program for `graph` with shapes inferred. Throws Error, naming the node.
 Program lower(const Graph& graph);
-/// Moves what follows int8 layers into them, where it gives the same bits; drops steps that nothing reads.
+/// Moves what follows int8 layers into them, where it gives the same bits; drops steps that nothing reads. What is
+/// left of additions reads floats.
 void fuse(Program& program);
+
+/// How many steps of a program run for how many inputs at a time.
+struct Slicing {
+  std::size_t steps = 0;
+  std::int64_t inputs = 1;
+};
+/// For a program that is for `batch` inputs.
+Slicing choose_slicing(const Program& program, std::int64_t batch, int threads);
+/// `whole` with its first steps taken from `slice`, the same program for `slicing.inputs` inputs of `batch`; `whole`
+/// itself where inputs are not computed independently of each other.
+Program in_slices(Program whole, const Program& slice, const Slicing& slicing, std::int64_t batch);
 
 }  // namespace octet::deploy

@@ -76,7 +76,7 @@ TEST(Fuse, LeavesAReluBeforeAnAdditionAlone) {
   Quantized n;
   const int x = n.on_grid(n.x(), 0.1F);
   const int y = n.node("relu", {n.conv(x)});
-  EXPECT_EQ(n.fused(n.node("add", {y, x})), (Operations{"quantize", "conv2d + relu", "add"}));
+  EXPECT_EQ(n.fused(n.node("add", {y, x})), (Operations{"quantize", "conv2d + relu", "dequantize", "add"}));
 }
 
 TEST(Fuse, LetsTheLaterOfTwoLayersAdd) {
