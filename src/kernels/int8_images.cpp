@@ -5,65 +5,56 @@
 #include <atomic>
 #include <cstring>
 
+#include "octet/kernels/memory.h"
 #include "octet/kernels/parallel.h"
 #include "octet/kernels/quantize_lanes.h"
 
 namespace octet::kernels {
 namespace {
 
-constexpr std::int64_t kPixels = 2048;  // of a task: its values stay in the first cache
+constexpr std::int64_t kAhead = 512;    // values: a plane's part of a task is too short for the machine to notice
+constexpr std::int64_t kPixels = 2048;  // of a task: their bytes stay in the first cache
 
-// Sixteen values from `x`, of which `count` are there; false if one is not finite.
-[[gnu::always_inline]] inline void quantize_lanes(const LaneGrid& grid, const float* x, std::int64_t count, Lanes& bad,
-                                                  std::uint8_t* q) {
-  Lanes value = {};
-  if (count == kLanes)
-    load(value, x);
-  else
-    std::memcpy(&value, x, static_cast<std::size_t>(count) * sizeof(float));
-  bad += value - value;
-  store_quantized(grid, value, q);
-}
-
-// One channel of some pixels, stored every `channels` bytes.
-OCTET_CLONES bool quantize_plane(std::int64_t pixels, const Int8Scale& s, const float* x, std::int64_t channels,
-                                 std::uint8_t* q) {
+// True if all are finite.
+OCTET_CLONES bool quantize_plane(std::int64_t pixels, const Int8Scale& s, const float* x, std::uint8_t* q) {
   const LaneGrid grid(s);
   Lanes bad = {};
   for (std::int64_t i = 0; i < pixels; i += kLanes) {
-    const std::int64_t count = std::min(kLanes, pixels - i);
-    std::uint8_t lanes[kLanes];
-    quantize_lanes(grid, x + i, count, bad, lanes);
-    std::uint8_t* const to = q + i * channels;
-    if (channels == 1)
-      std::memcpy(to, lanes, static_cast<std::size_t>(count));
+    Lanes value = {};
+    const std::int64_t rest = pixels - i;
+    if (rest >= kLanes)
+      load(value, x + i);
     else
-      for (std::int64_t lane = 0; lane < count; ++lane) to[lane * channels] = lanes[lane];
+      std::memcpy(&value, x + i, static_cast<std::size_t>(rest) * sizeof(float));
+    bad += value - value;
+    __builtin_prefetch(x + i + kAhead);
+    store_quantized(grid, value, q + i);  // q has room for whole vectors
   }
   return all_zero(bad);
 }
 
-// Three channels, `plane` values apart: pixels of three bytes, by shuffles.
-OCTET_CLONES bool quantize_rgb(std::int64_t pixels, const Int8Scale& s, const float* x, std::int64_t plane,
-                               std::uint8_t* q) {
-  const LaneGrid grid(s);
-  Lanes bad = {};
-  for (std::int64_t i = 0; i < pixels; i += kLanes, q += 3 * kLanes) {
-    const std::int64_t count = std::min(kLanes, pixels - i);
-    ByteLanes channel[3];
-    for (int c = 0; c < 3; ++c)
-      quantize_lanes(grid, x + c * plane + i, count, bad, reinterpret_cast<std::uint8_t*>(&channel[c]));
-    // First the bytes of two channels where they belong, then those of the third between them.
-    const auto& [r, g, b] = channel;
+// Sixteen pixels of three bytes, by shuffles: first the bytes of two channels where they belong, then those of the
+// third between them.
+OCTET_CLONES void join_rgb(std::int64_t pixels, const std::uint8_t* planes, std::int64_t plane, std::uint8_t* q) {
+  for (std::int64_t i = 0; i < pixels; i += kLanes) {
+    ByteLanes r, g, b;
+    std::memcpy(&r, planes + i, sizeof r);
+    std::memcpy(&g, planes + plane + i, sizeof g);
+    std::memcpy(&b, planes + 2 * plane + i, sizeof b);
     ByteLanes pixel[3] = {__builtin_shufflevector(r, g, 0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5),
                           __builtin_shufflevector(r, g, 21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26),
                           __builtin_shufflevector(r, g, 0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0)};
     pixel[0] = __builtin_shufflevector(pixel[0], b, 0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15);
     pixel[1] = __builtin_shufflevector(pixel[1], b, 0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15);
     pixel[2] = __builtin_shufflevector(pixel[2], b, 26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31);
-    std::memcpy(q, pixel, static_cast<std::size_t>(3 * count));
+    std::memcpy(q + 3 * i, pixel, static_cast<std::size_t>(3 * std::min(kLanes, pixels - i)));
   }
-  return all_zero(bad);
+}
+
+void join_planes(std::int64_t pixels, std::int64_t channels, const std::uint8_t* planes, std::int64_t plane,
+                 std::uint8_t* q) {
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t i = 0; i < pixels; ++i) q[i * channels + c] = planes[c * plane + i];
 }
 
 typedef std::uint8_t ByteBlock __attribute__((vector_size(64)));
@@ -116,14 +107,16 @@ bool quantize_nchw(const ImageBatch& b, const Int8Scale& s, const float* x, std:
   parallel_tasks(b.n * chunks.count(), [&](std::int64_t i) {
     const std::int64_t n = i / chunks.count(), begin = chunks.begin(i % chunks.count());
     const std::int64_t pixels = chunks.end(i % chunks.count()) - begin;
-    if (b.c == 3) {
-      if (!quantize_rgb(pixels, s, x + n * 3 * b.pixels + begin, b.pixels, q + (n * b.pixels + begin) * 3))
-        finite = false;
-      return;
-    }
+    const float* const from = x + n * b.c * b.pixels + begin;
+    std::uint8_t* const to = q + (n * b.pixels + begin) * b.c;
+    const Buffer planes(kPixels * b.c);
+    auto* const plane = static_cast<std::uint8_t*>(planes.data());
     for (std::int64_t c = 0; c < b.c; ++c)
-      if (!quantize_plane(pixels, s, x + (n * b.c + c) * b.pixels + begin, b.c, q + (n * b.pixels + begin) * b.c + c))
-        finite = false;
+      if (!quantize_plane(pixels, s, from + c * b.pixels, plane + c * kPixels)) finite = false;
+    if (b.c == 3)
+      join_rgb(pixels, plane, kPixels, to);
+    else
+      join_planes(pixels, b.c, plane, kPixels, to);
   });
   return finite;
 }
