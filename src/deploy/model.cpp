@@ -53,13 +53,15 @@ Program Model::State::program(std::int64_t batch) const {
 
 std::shared_ptr<const Plan> Model::State::make_plan(std::int64_t batch, int threads) const {
   const ContextScope scope(source);
-  Program whole = program(batch);
+  const Program whole = program(batch);
   const Slicing slicing = choose_slicing(whole, batch, threads);
-  if (input[0] < 0 && slicing.steps > 0 && slicing.inputs < batch) try {
-      return std::make_shared<const Plan>(in_slices(whole, program(slicing.inputs), slicing, batch));
-    } catch (const Error&) {  // a reshape, say, that allows this batch alone
-    }
-  return std::make_shared<const Plan>(whole);
+  const bool any_batch = input[0] < 0;
+  if (!any_batch || slicing.steps == 0 || slicing.inputs == batch) return std::make_shared<const Plan>(whole);
+  try {
+    return std::make_shared<const Plan>(in_slices(whole, program(slicing.inputs), slicing, batch));
+  } catch (const Error&) {  // a reshape, say, that allows this batch alone
+    return std::make_shared<const Plan>(whole);
+  }
 }
 
 std::shared_ptr<const Plan> Model::State::plan(std::int64_t batch) const {

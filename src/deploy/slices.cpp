@@ -51,8 +51,11 @@ Slicing choose_slicing(const Program& program, std::int64_t batch, int threads) 
     largest = std::max(largest, bytes);
     ++slicing.steps;
   }
-  slicing.inputs = std::clamp(threads * kCache / largest, std::int64_t{1}, batch);
+  const std::int64_t wanted = std::clamp(threads * kCache / largest, std::int64_t{1}, batch);
+  slicing.inputs = wanted;
   while (batch % slicing.inputs != 0) --slicing.inputs;
+  // Slices are of one size. Many small ones would cost more than they gain.
+  if (2 * slicing.inputs <= wanted) slicing.inputs = batch;
   return slicing;
 }
 

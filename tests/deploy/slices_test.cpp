@@ -78,7 +78,10 @@ TEST(Slices, EndWhereWeightsAreMoreThanActivations) {
   EXPECT_EQ(choose_slicing(program, 32, 100).inputs, 32);
 }
 
-TEST(Slices, AreOfOneSize) { EXPECT_EQ(choose_slicing(steps_of(31, {{200'000, 1}}), 31, 1).inputs, 1); }
+TEST(Slices, AreOfOneSizeAndNotMuchSmallerThanWanted) {
+  for (const auto& [batch, inputs] : {std::pair(40, 5), {36, 4}, {33, 3}, {34, 34}, {31, 31}, {4, 4}})
+    EXPECT_EQ(choose_slicing(steps_of(batch, {{200'000, 1}}), batch, 1).inputs, inputs) << batch;
+}
 
 TEST(Slices, AreRefusedWhereInputsMeet) {
   Program whole = steps_of(4, {{8, 1}}), slice = steps_of(2, {{8, 1}});
