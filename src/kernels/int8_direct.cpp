@@ -141,13 +141,19 @@ std::pair<std::int64_t, std::int64_t> Int8Direct::kernel_rows(std::int64_t row) 
 
 void Int8Direct::compute(const Tile& t, const View& v, const std::int32_t* start, std::int32_t* acc) const {
   const ConvShape& s = layer_.s;
-  const auto* w = static_cast<const std::int8_t*>(packed_.get());
+  const auto* const first_weights = static_cast<const std::int8_t*>(packed_.get());
+  const std::int8_t* w = first_weights;
   for (std::int64_t c = 0; c < s.co; c += kBlockChannels) {
     const std::int64_t channels = std::min(kBlockChannels, s.co - c), vectors = ceil_div(channels, kLanes);
     const std::int64_t weight_row = groups_ * vectors * kLanes * 4;
     // Weights that stay in the first cache need not serve many pixels at a time.
     const std::int64_t most = s.kh * weight_row <= kFirstCacheWeights ? kBlockPixels / vectors : kBlockPixels;
     const std::int64_t blocks = ceil_div(t.columns, most);
+    // Many weights come from beyond the second cache, slower than the first blocks of a tile use them up. So the blocks
+    // before ask for them, each for a part.
+    const std::int64_t bytes = s.kh * weight_row;
+    const std::int8_t* const next = c + kBlockChannels < s.co ? w + bytes : first_weights;
+    std::int64_t asked = packed_bytes_ > kSmallWeights ? 0 : bytes;
     for (std::int64_t row = 0; row < t.rows; ++row) {
       const auto [begin, end] = kernel_rows(t.row + row);
       const std::int64_t first = v.first + row * v.row + begin * v.pitch;
@@ -155,19 +161,23 @@ void Int8Direct::compute(const Tile& t, const View& v, const std::int32_t* start
         const std::int64_t column = t.columns * i / blocks, pixels = t.columns * (i + 1) / blocks - column;
         const bool left = left_edge_ && t.column + column == 0;
         const bool right = right_edge_ && t.column + column + pixels == s.ow;
-        int8_direct_block({pixels, channels, three_, left, right}, {.x = v.x,
-                                                                    .at = first + column * v.pixel,
-                                                                    .pitch = v.pitch,
-                                                                    .step = v.pixel,
-                                                                    .w = w + begin * weight_row,
-                                                                    .rows = end - begin,
-                                                                    .groups = groups_,
-                                                                    .start = start ? start + c : nullptr,
-                                                                    .acc = acc + (row * t.columns + column) * s.co + c,
-                                                                    .channels = s.co});
+        const Int8DirectForm form{pixels, channels, three_, left, right};
+        const Int8DirectBlock block{.x = v.x,
+                                    .at = first + column * v.pixel,
+                                    .pitch = v.pitch,
+                                    .step = v.pixel,
+                                    .w = w + begin * weight_row,
+                                    .soon = asked < bytes ? next + asked : w,
+                                    .rows = end - begin,
+                                    .groups = groups_,
+                                    .start = start ? start + c : nullptr,
+                                    .acc = acc + (row * t.columns + column) * s.co + c,
+                                    .channels = s.co};
+        asked += int8_direct_asks(form, block);
+        int8_direct_block(form, block);
       }
     }
-    w += s.kh * weight_row;
+    w += bytes;
   }
 }
 

@@ -49,14 +49,18 @@ template <int kPixels, int kVectors>
   return _mm512_set1_epi32(four);
 }
 
+// Into the second cache.
+[[gnu::always_inline]] inline void ask_for(const std::int8_t* weights) { __builtin_prefetch(weights, 0, 2); }
+
 template <int kPixels, int kVectors>
 OCTET_VNNI void any_window(const Int8DirectBlock& b, std::uint32_t last_lanes) {
   Sums<kPixels, kVectors> sums;
   load_sums<kPixels, kVectors>(b.start, last_lanes, sums);
-  const std::int8_t* w = b.w;
+  const std::int8_t *w = b.w, *soon = b.soon;
   for (std::int64_t row = 0; row < b.rows; ++row) {
     const std::uint8_t* x = b.x + (b.at + row * b.pitch);
-    for (std::int64_t g = 0; g < b.groups; ++g, x += 4, w += 64 * kVectors) {
+    for (std::int64_t g = 0; g < b.groups; ++g, x += 4, w += 64 * kVectors, soon += kCacheLine) {
+      ask_for(soon);
       __m512i weights[kVectors];
       for (int v = 0; v < kVectors; ++v) weights[v] = _mm512_loadu_si512(w + 64 * v);
 #pragma GCC unroll 8
@@ -73,10 +77,11 @@ template <int kPixels, int kVectors, bool kLeftEdge, bool kRightEdge>
 OCTET_VNNI void window_of_three(const Int8DirectBlock& b, std::uint32_t last_lanes) {
   Sums<kPixels, kVectors> sums;
   load_sums<kPixels, kVectors>(b.start, last_lanes, sums);
-  const std::int8_t* w = b.w;
+  const std::int8_t *w = b.w, *soon = b.soon;
   for (std::int64_t row = 0; row < b.rows; ++row) {
     std::int64_t at = b.at + row * b.pitch;
-    for (std::int64_t g = 0; g < b.groups; g += 3, at += 4, w += 3 * 64 * kVectors) {
+    for (std::int64_t g = 0; g < b.groups; g += 3, at += 4, w += 3 * 64 * kVectors, soon += kCacheLine) {
+      ask_for(soon);
       __m512i weights[3][kVectors];
       for (int t = 0; t < 3; ++t)
         for (int v = 0; v < kVectors; ++v) weights[t][v] = _mm512_loadu_si512(w + 64 * (t * kVectors + v));
