@@ -15,8 +15,7 @@
 namespace octet::kernels {
 namespace {
 
-constexpr std::int64_t kFirstCache = 16 << 10, kSecondCache = 128 << 10;  // bytes of a tile's sums
-constexpr std::int64_t kFirstCacheWeights = 24 << 10;                     // bytes of a block's weights
+constexpr std::int64_t kTileBytes = 128 << 10;     // of its sums: they stay in the second cache
 constexpr std::int64_t kSmallWeights = 256 << 10;  // bytes that are read again for each tile at no cost
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -84,8 +83,7 @@ void Int8Direct::pack(const std::int8_t* weights) {
 
 void Int8Direct::cut() {
   const ConvShape& s = layer_.s;
-  const std::int64_t bytes = packed_bytes_ > kSmallWeights ? kSecondCache : kFirstCache;
-  const std::int64_t pixels = std::max(kBlockPixels, bytes / 4 / s.co);
+  const std::int64_t pixels = std::max(kBlockPixels, kTileBytes / 4 / s.co);
   const std::int64_t rows = std::max<std::int64_t>(1, pixels / s.ow), pieces = ceil_div(s.ow, pixels);
   const std::int64_t columns = ceil_div(ceil_div(s.ow, pieces), kBlockPixels) * kBlockPixels;
   for (std::int64_t n = 0; n < s.n; ++n)
@@ -145,39 +143,51 @@ void Int8Direct::compute(const Tile& t, const View& v, const std::int32_t* start
   const std::int8_t* w = first_weights;
   for (std::int64_t c = 0; c < s.co; c += kBlockChannels) {
     const std::int64_t channels = std::min(kBlockChannels, s.co - c), vectors = ceil_div(channels, kLanes);
-    const std::int64_t weight_row = groups_ * vectors * kLanes * 4;
-    // Weights that stay in the first cache need not serve many pixels at a time.
-    const std::int64_t most = s.kh * weight_row <= kFirstCacheWeights ? kBlockPixels / vectors : kBlockPixels;
-    const std::int64_t blocks = ceil_div(t.columns, most);
-    // Many weights come from beyond the second cache, slower than the first blocks of a tile use them up. So the blocks
-    // before ask for them, each for a part.
-    const std::int64_t bytes = s.kh * weight_row;
+    const std::int64_t weight_row = groups_ * vectors * kLanes * 4, bytes = s.kh * weight_row;
+    // Many weights come from beyond the second cache, slower than the first blocks of a tile use them up.
     const std::int8_t* const next = c + kBlockChannels < s.co ? w + bytes : first_weights;
-    std::int64_t asked = packed_bytes_ > kSmallWeights ? 0 : bytes;
-    for (std::int64_t row = 0; row < t.rows; ++row) {
-      const auto [begin, end] = kernel_rows(t.row + row);
-      const std::int64_t first = v.first + row * v.row + begin * v.pitch;
-      for (std::int64_t i = 0; i < blocks; ++i) {
-        const std::int64_t column = t.columns * i / blocks, pixels = t.columns * (i + 1) / blocks - column;
-        const bool left = left_edge_ && t.column + column == 0;
-        const bool right = right_edge_ && t.column + column + pixels == s.ow;
-        const Int8DirectForm form{pixels, channels, three_, left, right};
-        const Int8DirectBlock block{.x = v.x,
-                                    .at = first + column * v.pixel,
+    WeightsAhead ahead{next, packed_bytes_ > kSmallWeights ? next + bytes : next};
+    for (std::int64_t row = 0, rows = 0; row < t.rows; row += rows) {
+      const auto seen = kernel_rows(t.row + row);
+      for (rows = 1; row + rows < t.rows && kernel_rows(t.row + row + rows) == seen;) ++rows;
+      for_blocks(t, channels, [&](const Int8DirectForm& form, std::int64_t column, std::int64_t columns) {
+        ahead = int8_direct_blocks(form,
+                                   {.columns = columns,
+                                    .rows = rows,
+                                    .x = v.x,
+                                    .at = v.first + row * v.row + seen.first * v.pitch + column * v.pixel,
+                                    .row = v.row,
                                     .pitch = v.pitch,
                                     .step = v.pixel,
-                                    .w = w + begin * weight_row,
-                                    .soon = asked < bytes ? next + asked : w,
-                                    .rows = end - begin,
+                                    .w = w + seen.first * weight_row,
+                                    .kernel_rows = seen.second - seen.first,
                                     .groups = groups_,
                                     .start = start ? start + c : nullptr,
                                     .acc = acc + (row * t.columns + column) * s.co + c,
-                                    .channels = s.co};
-        asked += int8_direct_asks(form, block);
-        int8_direct_block(form, block);
-      }
+                                    .acc_row = t.columns * s.co,
+                                    .acc_channels = s.co},
+                                   ahead);
+      });
     }
     w += bytes;
+  }
+}
+
+// Calls f(form, first column, blocks) for each run of equal blocks of a tile's row.
+template <typename F>
+void Int8Direct::for_blocks(const Tile& t, std::int64_t channels, const F& f) const {
+  const std::int64_t blocks = ceil_div(t.columns, kBlockPixels), pixels = t.columns / blocks,
+                     larger = t.columns % blocks;
+  const auto form_of = [&](std::int64_t i) {
+    const bool left = left_edge_ && t.column == 0 && i == 0;
+    const bool right = right_edge_ && t.column + t.columns == layer_.s.ow && i == blocks - 1;
+    return Int8DirectForm{pixels + (i < larger), channels, three_, left, right};
+  };
+  for (std::int64_t i = 0, column = 0, run = 0; i < blocks; i += run) {
+    const Int8DirectForm form = form_of(i);
+    for (run = 1; i + run < blocks && form_of(i + run) == form;) ++run;
+    f(form, column, run);
+    column += run * form.pixels;
   }
 }
 

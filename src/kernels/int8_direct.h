@@ -66,6 +66,8 @@ class Int8Direct {
   std::pair<std::int64_t, std::int64_t> kernel_rows(std::int64_t row) const;
   View view(const Tile& tile, const std::uint8_t* x, std::uint8_t* scratch) const;
   void copy(const Tile& tile, const std::uint8_t* image, std::uint8_t* to) const;
+  template <typename F>
+  void for_blocks(const Tile& tile, std::int64_t channels, const F& f) const;
   void compute(const Tile& tile, const View& view, const std::int32_t* start, std::int32_t* acc) const;
 
   Int8LayerShape layer_;

@@ -49,80 +49,107 @@ template <int kPixels, int kVectors>
   return _mm512_set1_epi32(four);
 }
 
-// Into the second cache.
-[[gnu::always_inline]] inline void ask_for(const std::int8_t* weights) { __builtin_prefetch(weights, 0, 2); }
+constexpr std::int64_t kCacheLine = 64;
 
-template <int kPixels, int kVectors>
-OCTET_VNNI void any_window(const Int8DirectBlock& b, std::uint32_t last_lanes) {
-  Sums<kPixels, kVectors> sums;
-  load_sums<kPixels, kVectors>(b.start, last_lanes, sums);
-  const std::int8_t *w = b.w, *soon = b.soon;
-  for (std::int64_t row = 0; row < b.rows; ++row) {
-    const std::uint8_t* x = b.x + (b.at + row * b.pitch);
-    for (std::int64_t g = 0; g < b.groups; ++g, x += 4, w += 64 * kVectors, soon += kCacheLine) {
-      ask_for(soon);
-      __m512i weights[kVectors];
-      for (int v = 0; v < kVectors; ++v) weights[v] = _mm512_loadu_si512(w + 64 * v);
-#pragma GCC unroll 8
-      for (int p = 0; p < kPixels; ++p) {
-        const __m512i four = four_bytes(x + p * b.step);
-        for (int v = 0; v < kVectors; ++v) sums[p][v] = _mm512_dpbusd_epi32(sums[p][v], four, weights[v]);
-      }
-    }
-  }
-  store_sums<kPixels, kVectors>(sums, last_lanes, b.channels, b.acc);
+// One step of a window's loop asks for one cache line, into the second cache.
+[[gnu::always_inline]] inline const std::int8_t* ask_for(const std::int8_t* soon) {
+  __builtin_prefetch(soon, 0, 2);
+  return soon + kCacheLine;
 }
 
-template <int kPixels, int kVectors, bool kLeftEdge, bool kRightEdge>
-OCTET_VNNI void window_of_three(const Int8DirectBlock& b, std::uint32_t last_lanes) {
-  Sums<kPixels, kVectors> sums;
-  load_sums<kPixels, kVectors>(b.start, last_lanes, sums);
-  const std::int8_t *w = b.w, *soon = b.soon;
-  for (std::int64_t row = 0; row < b.rows; ++row) {
-    std::int64_t at = b.at + row * b.pitch;
-    for (std::int64_t g = 0; g < b.groups; g += 3, at += 4, w += 3 * 64 * kVectors, soon += kCacheLine) {
-      ask_for(soon);
-      __m512i weights[3][kVectors];
-      for (int t = 0; t < 3; ++t)
-        for (int v = 0; v < kVectors; ++v) weights[t][v] = _mm512_loadu_si512(w + 64 * (t * kVectors + v));
-#pragma GCC unroll 10
-      for (int i = 0; i < kPixels + 2; ++i) {
-        if ((kLeftEdge && i == 0) || (kRightEdge && i == kPixels + 1)) continue;
-        const __m512i four = four_bytes(b.x + (at + i * b.step));
-#pragma GCC unroll 3
-        for (int t = 0; t < 3; ++t) {
-          const int p = i - t;
-          if (p < 0 || p >= kPixels) continue;
-          for (int v = 0; v < kVectors; ++v) sums[p][v] = _mm512_dpbusd_epi32(sums[p][v], four, weights[t][v]);
+// Each adds up one block. They return how far weights were asked for.
+template <int kPixels, int kVectors>
+struct AnyWindow {
+  [[gnu::always_inline]] OCTET_VNNI static inline const std::int8_t* add(const Int8DirectBlocks& b, std::int64_t at,
+                                                                         const std::int8_t* soon,
+                                                                         Sums<kPixels, kVectors>& sums) {
+    const std::int8_t* w = b.w;
+    for (std::int64_t row = 0; row < b.kernel_rows; ++row) {
+      const std::uint8_t* x = b.x + (at + row * b.pitch);
+      for (std::int64_t g = 0; g < b.groups; ++g, x += 4, w += 64 * kVectors) {
+        soon = ask_for(soon);
+        __m512i weights[kVectors];
+        for (int v = 0; v < kVectors; ++v) weights[v] = _mm512_loadu_si512(w + 64 * v);
+#pragma GCC unroll 8
+        for (int p = 0; p < kPixels; ++p) {
+          const __m512i four = four_bytes(x + p * b.step);
+          for (int v = 0; v < kVectors; ++v) sums[p][v] = _mm512_dpbusd_epi32(sums[p][v], four, weights[v]);
         }
       }
     }
+    return soon;
   }
-  store_sums<kPixels, kVectors>(sums, last_lanes, b.channels, b.acc);
+};
+
+template <int kPixels, int kVectors, bool kLeftEdge, bool kRightEdge>
+struct WindowOfThree {
+  [[gnu::always_inline]] OCTET_VNNI static inline const std::int8_t* add(const Int8DirectBlocks& b, std::int64_t at,
+                                                                         const std::int8_t* soon,
+                                                                         Sums<kPixels, kVectors>& sums) {
+    const std::int8_t* w = b.w;
+    for (std::int64_t row = 0; row < b.kernel_rows; ++row) {
+      std::int64_t byte = at + row * b.pitch;
+      for (std::int64_t g = 0; g < b.groups; g += 3, byte += 4, w += 3 * 64 * kVectors) {
+        soon = ask_for(soon);
+        __m512i weights[3][kVectors];
+        for (int t = 0; t < 3; ++t)
+          for (int v = 0; v < kVectors; ++v) weights[t][v] = _mm512_loadu_si512(w + 64 * (t * kVectors + v));
+#pragma GCC unroll 10
+        for (int i = 0; i < kPixels + 2; ++i) {
+          if ((kLeftEdge && i == 0) || (kRightEdge && i == kPixels + 1)) continue;
+          const __m512i four = four_bytes(b.x + (byte + i * b.step));
+#pragma GCC unroll 3
+          for (int t = 0; t < 3; ++t) {
+            const int p = i - t;
+            if (p < 0 || p >= kPixels) continue;
+            for (int v = 0; v < kVectors; ++v) sums[p][v] = _mm512_dpbusd_epi32(sums[p][v], four, weights[t][v]);
+          }
+        }
+      }
+    }
+    return soon;
+  }
+};
+
+template <int kPixels, int kVectors, typename Window>
+OCTET_VNNI const std::int8_t* compute(const Int8DirectBlocks& b, std::uint32_t last_lanes, WeightsAhead ahead) {
+  for (std::int64_t row = 0; row < b.rows; ++row)
+    for (std::int64_t column = 0; column < b.columns; ++column) {
+      const bool asks = ahead.begin < ahead.end;
+      Sums<kPixels, kVectors> sums;
+      load_sums<kPixels, kVectors>(b.start, last_lanes, sums);
+      const std::int8_t* const asked =
+          Window::add(b, b.at + row * b.row + column * kPixels * b.step, asks ? ahead.begin : b.w, sums);
+      if (asks) ahead.begin = asked;
+      store_sums<kPixels, kVectors>(sums, last_lanes, b.acc_channels,
+                                    b.acc + row * b.acc_row + column * kPixels * b.acc_channels);
+    }
+  return ahead.begin;
 }
 
-using Compute = void (*)(const Int8DirectBlock&, std::uint32_t);
+using Compute = const std::int8_t* (*)(const Int8DirectBlocks&, std::uint32_t, WeightsAhead);
 using ByPixels = std::array<Compute, kBlockPixels>;
 
 // By kind of window and edges, then by pixels - 1.
 template <int kVectors, int... kBefore>
 constexpr std::array<ByPixels, 5> forms(std::integer_sequence<int, kBefore...>) {
-  return {{{any_window<kBefore + 1, kVectors>...},
-           {window_of_three<kBefore + 1, kVectors, false, false>...},
-           {window_of_three<kBefore + 1, kVectors, true, false>...},
-           {window_of_three<kBefore + 1, kVectors, false, true>...},
-           {window_of_three<kBefore + 1, kVectors, true, true>...}}};
+  return {{{compute<kBefore + 1, kVectors, AnyWindow<kBefore + 1, kVectors>>...},
+           {compute<kBefore + 1, kVectors, WindowOfThree<kBefore + 1, kVectors, false, false>>...},
+           {compute<kBefore + 1, kVectors, WindowOfThree<kBefore + 1, kVectors, true, false>>...},
+           {compute<kBefore + 1, kVectors, WindowOfThree<kBefore + 1, kVectors, false, true>>...},
+           {compute<kBefore + 1, kVectors, WindowOfThree<kBefore + 1, kVectors, true, true>>...}}};
 }
 constexpr auto kOneVector = forms<1>(std::make_integer_sequence<int, kBlockPixels>());
 constexpr auto kTwoVectors = forms<2>(std::make_integer_sequence<int, kBlockPixels>());
 
 }  // namespace
 
-void int8_direct_block(const Int8DirectForm& form, const Int8DirectBlock& block) {
+WeightsAhead int8_direct_blocks(const Int8DirectForm& form, const Int8DirectBlocks& blocks, WeightsAhead ahead) {
   const bool two = form.channels > kLanes;
   const int row = form.three ? 1 + form.left_edge + 2 * form.right_edge : 0;
   const ByPixels& by_pixels = (two ? kTwoVectors : kOneVector)[static_cast<std::size_t>(row)];
-  by_pixels[static_cast<std::size_t>(form.pixels - 1)](block, (1U << (form.channels - (two ? kLanes : 0))) - 1);
+  const Compute compute = by_pixels[static_cast<std::size_t>(form.pixels - 1)];
+  return {compute(blocks, (1U << (form.channels - (two ? kLanes : 0))) - 1, ahead), ahead.end};
 }
 
 }  // namespace octet::kernels
@@ -131,7 +158,8 @@ void int8_direct_block(const Int8DirectForm& form, const Int8DirectBlock& block)
 
 namespace octet::kernels {
 
-void int8_direct_block(const Int8DirectForm&, const Int8DirectBlock&) {}  // no machine without VNNI asks for it
+// No machine without VNNI asks for it.
+WeightsAhead int8_direct_blocks(const Int8DirectForm&, const Int8DirectBlocks&, WeightsAhead ahead) { return ahead; }
 
 }  // namespace octet::kernels
 
