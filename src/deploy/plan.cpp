@@ -126,16 +126,15 @@ class Binder {
     bound_.implementation = "float32";
     bound_.giga_operations = operations(work.shape);
     const Real x = real_input(), y = real_output();
-    const auto layer = std::make_shared<const FloatConv>(work);
-    if (!work.transposed)
-      return [=](const Memory& m) {
-        kernels::conv_forward(layer->shape, x(m), layer->weights.data(),
-                              layer->bias.empty() ? nullptr : layer->bias.data(), y(m));
-      };
+    auto weights = std::make_shared<const std::vector<float>>(work.weights);
+    const auto pass = work.transposed ? kernels::ConvPass::kBackwardData : kernels::ConvPass::kForward;
+    const bool adds_bias = !work.transposed && !work.bias.empty();
+    const auto conv = std::make_shared<const kernels::PackedConv>(pass, work.shape, weights->data(), adds_bias);
+    if (!conv->refers_to_weights()) weights = nullptr;
     const kernels::Rows pixels{work.shape.n * work.shape.h * work.shape.w, work.shape.ci};
-    return [=](const Memory& m) {
-      kernels::conv_backward_data(layer->shape, layer->weights.data(), x(m), y(m));
-      if (!layer->bias.empty()) kernels::add_channels(pixels, layer->bias.data(), y(m));
+    return [=, keep = std::move(weights), bias = work.bias, transposed = work.transposed](const Memory& m) {
+      conv->run(x(m), adds_bias ? bias.data() : nullptr, y(m));
+      if (transposed && !bias.empty()) kernels::add_channels(pixels, bias.data(), y(m));
     };
   }
 

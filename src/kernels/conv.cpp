@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Primitives are made once per (direction, slice shape) and kept for the life of the process. Weights are packed into
-// the primitive's format once per call, which in training is once per step.
+// Primitives are made once per (direction, shape of a piece) and kept for the life of the process. Weights are packed
+// into the primitive's format once per call, which in training is once per step, or once per PackedConv.
 #include "octet/kernels/conv.h"
 
 #include <algorithm>
@@ -136,25 +136,48 @@ const ConvPrimitive& slice_conv(ConvDirection direction, const ConvShape& s, std
   return cached_conv(direction, s, n, bias);
 }
 
-// Forward and data gradient: every output element belongs to one image, so slices share nothing but the weights.
-void run_slices(ConvDirection direction, const ConvShape& s, const float* src, const float* w, const float* bias,
-                const float* dst) {
-  if (s.n == 0) return;
+// Some images of a convolution, or some rows of the results of one, as a convolution of its own.
+struct Piece {
+  ConvShape s;
+  std::int64_t src, dst;  // where its data begin
+};
+
+// Pieces of one image: fewer where each would use the weights for a few pixels only.
+std::int64_t row_pieces(const ConvShape& s) {
+  constexpr std::int64_t kLeastProducts = 1 << 20, kLeastPixels = 24;
+  const std::int64_t pixels = s.oh * s.ow;
+  return std::max<std::int64_t>(
+      1, std::min({s.oh, kSlices, pixels / kLeastPixels, pixels * s.weight_count() / kLeastProducts}));
+}
+
+Piece rows_of(const ConvShape& s, std::int64_t begin, std::int64_t end) {
+  const std::int64_t top = begin * s.stride.h - s.padding.h;
+  const std::int64_t bottom = (end - 1) * s.stride.h - s.padding.h + (s.kh - 1) * s.dilation.h + 1;
+  const std::int64_t first = std::max<std::int64_t>(top, 0), last = std::min(bottom, s.h);
+  Piece piece{s, first * s.w * s.ci, begin * s.ow * s.co};
+  piece.s.h = last - first;
+  piece.s.oh = end - begin;
+  piece.s.padding.h = first - top;
+  return piece;
+}
+
+// Forward and data gradient: every output element belongs to one image, so pieces share nothing but the weights. They
+// depend on the shape alone.
+std::vector<Piece> cut(ConvDirection direction, const ConvShape& s) {
+  std::vector<Piece> pieces;
+  const bool every_row_sees_the_image = s.padding.h < s.kh && (s.oh - 1) * s.stride.h - s.padding.h < s.h;
+  if (direction == ConvDirection::kForward && s.n == 1 && every_row_sees_the_image) {
+    const Chunks rows{s.oh, (s.oh + row_pieces(s) - 1) / row_pieces(s)};
+    for (std::int64_t i = 0; i < rows.count(); ++i) pieces.push_back(rows_of(s, rows.begin(i), rows.end(i)));
+    return pieces;
+  }
   const Chunks slices = batch_slices(s.n, kSlices);
-  const std::int64_t src_image = s.ci * s.h * s.w, dst_image = s.co * s.oh * s.ow;
-  const std::int64_t last_n = s.n - slices.begin(slices.count() - 1);
-  const ConvPrimitive& conv = slice_conv(direction, s, slices.chunk, bias != nullptr);
-  const ConvPrimitive& last = last_n == slices.chunk ? conv : slice_conv(direction, s, last_n, bias != nullptr);
-  Buffer storage, last_storage;
-  const float* weights = packed(s, w, conv.weights, storage);
-  const float* last_weights = last.weights == conv.weights ? weights : packed(s, w, last.weights, last_storage);
-  parallel_tasks(slices.count(), [&](std::int64_t i) {
-    const SingleThread one;
-    const bool is_last = i + 1 == slices.count();
+  for (std::int64_t i = 0; i < slices.count(); ++i) {
     const std::int64_t begin = slices.begin(i);
-    run(direction, is_last ? last : conv, s, slices.end(i) - begin,
-        {src + begin * src_image, is_last ? last_weights : weights, bias, dst + begin * dst_image});
-  });
+    pieces.push_back({s, begin * s.ci * s.h * s.w, begin * s.co * s.oh * s.ow});
+    pieces.back().s.n = slices.end(i) - begin;
+  }
+  return pieces;
 }
 
 OCTET_CLONES void add_up(const float* parts, std::int64_t count, std::int64_t stride, float* sum, std::int64_t begin,
@@ -278,13 +301,60 @@ void clear_gaps(const ConvShape& s, void* x) {
 
 void set_batch_sum(BatchSum how) { batch_sum = how; }
 
+struct PackedConv::Program {
+  struct Task {
+    Piece piece;
+    const ConvPrimitive* conv;
+    const float* weights;
+  };
+  ConvDirection direction;
+  ConvShape shape;
+  std::vector<Task> tasks;
+  std::vector<Buffer> packed;
+};
+
+PackedConv::PackedConv(ConvPass pass, const ConvShape& s, const float* w, bool has_bias) {
+  const ConvDirection direction = pass == ConvPass::kForward ? ConvDirection::kForward : ConvDirection::kBackwardData;
+  auto program = std::make_unique<Program>(Program{direction, s, {}, {}});
+  std::vector<Program::Task>& tasks = program->tasks;
+  for (const Piece& piece : cut(direction, s)) {
+    const ConvPrimitive& conv = slice_conv(direction, piece.s, piece.s.n, has_bias);
+    const auto same = std::ranges::find_if(tasks, [&](const auto& task) { return task.conv->weights == conv.weights; });
+    if (same != tasks.end()) {
+      tasks.push_back({piece, &conv, same->weights});
+      continue;
+    }
+    Buffer storage;
+    tasks.push_back({piece, &conv, packed(s, w, conv.weights, storage)});
+    program->packed.push_back(std::move(storage));
+  }
+  program_ = std::move(program);
+}
+
+PackedConv::~PackedConv() = default;
+
+bool PackedConv::refers_to_weights() const {
+  return std::ranges::any_of(program_->packed, [](const Buffer& storage) { return storage.data() == nullptr; });
+}
+
+void PackedConv::run(const float* from, const float* bias, float* to) const {
+  const Program& p = *program_;
+  const bool forward = p.direction == ConvDirection::kForward;
+  const float *const src = forward ? from : to, *const dst = forward ? to : from;
+  parallel_tasks(std::ssize(p.tasks), [&](std::int64_t i) {
+    const SingleThread one;
+    const auto& [piece, conv, weights] = p.tasks[static_cast<std::size_t>(i)];
+    kernels::run(p.direction, *conv, piece.s, piece.s.n, {src + piece.src, weights, bias, dst + piece.dst});
+  });
+  if (!forward) clear_gaps(p.shape, to);
+}
+
 void conv_forward(const ConvShape& s, const float* x, const float* w, const float* bias, float* y) {
-  run_slices(ConvDirection::kForward, s, x, w, bias, y);
+  PackedConv(ConvPass::kForward, s, w, bias != nullptr).run(x, bias, y);
 }
 
 void conv_backward_data(const ConvShape& s, const float* w, const float* dy, float* dx) {
-  run_slices(ConvDirection::kBackwardData, s, dx, w, nullptr, dy);
-  clear_gaps(s, dx);
+  PackedConv(ConvPass::kBackwardData, s, w, false).run(dy, nullptr, dx);
 }
 
 void conv_backward_weights(const ConvShape& s, const float* x, const float* dy, float* dw) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // 2-D convolution in float32 and its two gradients.
 //
-// Activations are channels-last, weights row-major [Cout, Cin/groups, Kh, Kw]. The batch is cut into slices chosen from
-// the shape alone; each slice is one single-threaded oneDNN primitive, slices run in parallel, and what they sum
-// (weight gradients) is added in their order. So no result depends on the number of threads.
+// Activations are channels-last, weights row-major [Cout, Cin/groups, Kh, Kw]. The batch is cut into slices (and a
+// batch of one, going forward, into some rows each) chosen from the shape alone; each is one single-threaded oneDNN
+// primitive, they run in parallel, and what they sum (weight gradients) is added in their order. So no result depends
+// on the number of threads.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "octet/base/shape.h"
 #include "octet/kernels/quantize.h"
@@ -40,6 +42,25 @@ struct QuantizedInput {
   Int8Scale scale;
 };
 void conv_backward_weights(const ConvShape& s, const QuantizedInput& x, const float* dy, float* dw);
+
+/// conv_forward or conv_backward_data for weights that stay as they are: packed once. It may be run by many threads at
+/// once.
+enum class ConvPass { kForward, kBackwardData };
+class PackedConv {
+ public:
+  PackedConv(ConvPass pass, const ConvShape& s, const float* w, bool has_bias);
+  ~PackedConv();
+
+  /// Whether `w` must outlive this, because it is what the kernel wants as it is.
+  bool refers_to_weights() const;
+
+  /// From x to y, or from dy to dx, where bias is null.
+  void run(const float* from, const float* bias, float* to) const;
+
+ private:
+  struct Program;
+  std::unique_ptr<const Program> program_;
+};
 
 /// How the weight gradient's sum over the batch is cut: by shape (default), or by oneDNN itself as it likes best for
 /// the number of threads. The second exists to measure what the first costs; its bits depend on the thread count.
