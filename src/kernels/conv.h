@@ -43,18 +43,20 @@ struct QuantizedInput {
 };
 void conv_backward_weights(const ConvShape& s, const QuantizedInput& x, const float* dy, float* dw);
 
-/// conv_forward or conv_backward_data for weights that stay as they are: packed once. It may be run by many threads at
-/// once.
 enum class ConvPass { kForward, kBackwardData };
+
+/// conv_forward or conv_backward_data with weights that stay as they are and are packed once. It may be run by many
+/// threads at once.
 class PackedConv {
  public:
+  /// `has_bias`: run() will be given one.
   PackedConv(ConvPass pass, const ConvShape& s, const float* w, bool has_bias);
   ~PackedConv();
 
   /// Whether `w` must outlive this, because it is what the kernel wants as it is.
   bool refers_to_weights() const;
 
-  /// From x to y, or from dy to dx, where bias is null.
+  /// Forward from x to y = conv(x, w) + bias; backward from dy to dx, where bias is null.
   void run(const float* from, const float* bias, float* to) const;
 
  private:
