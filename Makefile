@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin face: what it does is in scripts/ and in the CMake presets.
 .DEFAULT_GOAL := help
-.PHONY: demo test test-golden exactness bench-train bench-qat bench-int8 same-bits check-pytorch format check-format fuzz help dependencies configure
+.PHONY: demo test test-golden exactness bench-train bench-qat bench-int8 bench-load same-bits check-pytorch format check-format fuzz help dependencies configure
 
 JOBS ?= $(shell nproc)
 BUILD := cmake --build --preset release --parallel $(JOBS)
@@ -43,6 +43,10 @@ bench-int8: configure ## time int8 inference against ONNX Runtime and PyTorch
 	@scripts/install_dependencies.sh --bench
 	@$(BUILD) --target bench_int8 octet
 	bench/int8.py build/release
+
+bench-load: configure ## run one int8 model from eight threads for a minute
+	@$(BUILD) --target bench_load
+	build/release/bench_load tests/data/onnx/resnet20_ort_qdq_u8s8.onnx
 
 same-bits: configure ## show that results do not depend on threads or interruptions
 	@scripts/install_dependencies.sh --python
