@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench_load MODEL [SECONDS]: eight threads share a model for a minute, each with a batch size of its own. Prints how
-// often it ran, how many values differed from what one thread had computed, and the peak memory once warm and at the
-// end. Fails if a value differed.
+// often it ran, how many values differed from those of a run by itself, and the peak memory once warm and at the end.
+// Fails if a value differed.
 //
 // ThreadSanitizer does not see how OpenMP's threads wait for each other; with one of them it has nothing to say:
 //
-//   cmake --preset release -B build/tsan -DCMAKE_CXX_FLAGS="-fsanitize=thread -g" && cmake --build build/tsan --target
-//   bench_load && OMP_NUM_THREADS=1 build/tsan/bench_load tests/data/onnx/resnet20_ort_qdq_u8s8.onnx 20
+//   cmake --preset release -B build/tsan -DCMAKE_CXX_FLAGS="-fsanitize=thread -g"
+//   cmake --build build/tsan --target bench_load
+//   OMP_NUM_THREADS=1 build/tsan/bench_load tests/data/onnx/resnet20_ort_qdq_u8s8.onnx 20
 #include <atomic>
 #include <chrono>
 #include <cstdint>
