@@ -4,7 +4,6 @@
 // next. Later layers have many weights and few activations, and run once for the whole batch.
 #include <algorithm>
 #include <map>
-#include <type_traits>
 
 #include "octet/deploy/program.h"
 
