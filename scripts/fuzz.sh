@@ -4,6 +4,7 @@
 # Fails if one of them fails; the input that did it is then build/fuzz/<target>-found/crash-*.
 #
 #   scripts/fuzz.sh [SECONDS [TARGET...]]     20 seconds, all targets
+#   scripts/fuzz.sh --same [TARGET...]        30 000 inputs from a fixed seed: for a gate, which is to stop what changed
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-20}
@@ -19,12 +20,22 @@ if [[ ${#targets[@]} -eq 0 ]]; then
     targets+=("$(basename "$source" .cpp)")
   done
 fi
+# Addresses and compared values steer what libFuzzer tries next. (So do the tables of protobuf, a little.)
+fixed=()
+[[ $seconds == --same ]] && setarch --addr-no-randomize true 2>/dev/null && fixed=(setarch --addr-no-randomize)
+
 for target in "${targets[@]}"; do
   found=build/fuzz/$target-found
   log=build/fuzz/$target.log
+  work=(-max_total_time="$seconds")
+  if [[ $seconds == --same ]]; then
+    found=build/fuzz/$target-same
+    rm -rf "$found"
+    work=(-seed=1 -use_cmp=0 -runs=30000)
+  fi
   mkdir -p "$found"
-  if ! "build/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
-    -artifact_prefix="$found/" -print_final_stats=1 "$found" "tests/fuzz/corpus/$target" >"$log" 2>&1; then
+  if ! "${fixed[@]}" "build/fuzz/fuzz_$target" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+    -artifact_prefix="$found/" -print_final_stats=1 "${work[@]}" "$found" "tests/fuzz/corpus/$target" >"$log" 2>&1; then
     tail -n 60 "$log"
     printf 'fuzz.sh: %s failed\n' "$target" >&2
     exit 1

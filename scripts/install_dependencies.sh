@@ -13,7 +13,7 @@ packages=(
   g++ cmake ninja-build pkg-config
   libdnnl-dev ocl-icd-opencl-dev # Debian 12's oneDNN package asks for OpenCL, but does not bring it
   libprotobuf-dev protobuf-compiler
-  libyaml-cpp-dev nlohmann-json3-dev libstb-dev zlib1g-dev libcli11-dev libfmt-dev
+  libyaml-cpp-dev nlohmann-json3-dev libstb-dev libjpeg62-turbo-dev zlib1g-dev libcli11-dev libfmt-dev
   libonnx-dev libprotobuf-dev protobuf-compiler
   libgtest-dev libgmock-dev
   dataset-fashion-mnist

@@ -3,7 +3,8 @@
 # breaks a rule of docs/design.md (FACTS sets ROOMS, LINKS_<room> and PRIVATE_HEADERS as the build has them):
 #   - a room includes only itself and the rooms that it links, which are the ones that the table in docs/design.md names;
 #   - public headers include only each other and the standard C++ headers; private headers stay in their room;
-#   - oneDNN and OpenMP are seen in src/kernels only, ONNX's messages in src/graph only, stb_image in src/data only;
+#   - oneDNN and OpenMP are seen in src/kernels only, ONNX's messages in src/graph only, stb_image and libjpeg in src/data
+#     only;
 #   - every source file starts with its licence.
 cmake_minimum_required(VERSION 3.25)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH top)
@@ -53,7 +54,7 @@ function(check_file_of_room ROOM FILE)
         complain(${FILE} ": " ${line} ": only src/kernels sees it")
       elseif(header MATCHES "^onnx/" AND NOT ROOM STREQUAL "graph")
         complain(${FILE} ": " ${line} ": only src/graph sees it")
-      elseif(header MATCHES "stb_" AND NOT ROOM STREQUAL "data")
+      elseif(header MATCHES "stb_|^j(peglib|error)[.]h" AND NOT ROOM STREQUAL "data")
         complain(${FILE} ": " ${line} ": only src/data sees it")
       endif()
     else()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The decoders are stb_image's. They are lenient (missing bytes read as zero, PNG checksums are skipped) and let a
-// compressed stream grow without bound. So this file adds what keeps damaged files from being trained on or from doing
-// harm: image_structure.h first, then the size before decoding, a limit on memory, and the end of the file.
+// JPEG files go to jpeg_file.h. The decoders of PNG and BMP are stb_image's. They are lenient (missing bytes read as
+// zero, PNG checksums are skipped) and let a compressed stream grow without bound. So this file adds what keeps damaged
+// files from being trained on or from doing harm: png_structure.h first, then the size before decoding, a limit on
+// memory, and the end of the file.
 #include "octet/data/image_file.h"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace {
 // What one call of stb_image may allocate in one piece. Per thread, because stb's hooks carry no context.
 thread_local std::size_t allocation_limit = 0;
 
-// Zeros, because a scan may use a table that a damaged file never defines.
+// Zeros, so that a damaged file has the same pixels each time.
 void* limited_malloc(std::size_t size) { return size <= allocation_limit ? std::calloc(size, 1) : nullptr; }
 
 void* limited_realloc(void* old, std::size_t size) {
@@ -27,7 +28,6 @@ void* limited_realloc(void* old, std::size_t size) {
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #define STBI_MALLOC(size) limited_malloc(size)
@@ -37,7 +37,8 @@ void* limited_realloc(void* old, std::size_t size) {
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
-#include "octet/data/image_structure.h"
+#include "octet/data/jpeg_file.h"
+#include "octet/data/png_structure.h"
 
 namespace octet {
 namespace {
@@ -88,6 +89,11 @@ Size read_size(std::string_view bytes, const std::string& source) {
 
 }  // namespace
 
+void ImageLimits::check(std::int64_t height, std::int64_t width, const std::string& source) const {
+  require(height >= 1 && width >= 1 && height <= max_height && width <= max_width, source, ": image of ", height, 'x',
+          width, " pixels (height x width) exceeds the limit of ", max_height, 'x', max_width);
+}
+
 Image decode_image(std::string_view bytes, std::int64_t channels, const std::string& source,
                    const ImageLimits& limits) {
   require(channels == 1 || channels == 3, "decode_image: channels must be 1 or 3 (", channels, ")");
@@ -95,12 +101,10 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const std::str
   require(bytes.size() <= max_bytes, source, ": image file of ", bytes.size(), " bytes exceeds the limit of ",
           max_bytes);
   require(!bytes.empty(), source, ": not a readable PNG, JPEG or BMP image (empty file)");
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, channels, source, limits);
   check_png_structure(bytes, source);
-  check_jpeg_structure(bytes, source);
   const auto [height, width] = read_size(bytes, source);
-  require(height >= 1 && width >= 1 && height <= limits.max_height && width <= limits.max_width, source, ": image of ",
-          height, 'x', width, " pixels (height x width) exceeds the limit of ", limits.max_height, 'x',
-          limits.max_width);
+  limits.check(height, width, source);
 
   // Enough for RGBA with 16 bits twice, and for the collected parts of a PNG's stream, which grow by doubling.
   allocation_limit =

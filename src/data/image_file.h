@@ -15,12 +15,15 @@ namespace octet {
 struct ImageLimits {
   std::uint64_t max_file_bytes = std::uint64_t{32} << 20;
   std::int64_t max_height = 8192, max_width = 8192;
+
+  /// Throws Error, naming `source`, for an image without pixels or with more than these.
+  void check(std::int64_t height, std::int64_t width, const std::string& source) const;
 };
 
 /// Decodes a PNG, JPEG or BMP file that lies in memory, to `channels` = 1 (grey) or 3 (red, green, blue); other colour
 /// models are converted, transparency is dropped, 16-bit samples lose their lower half. `source` names the file in
 /// errors. Throws Error for another format, for sizes beyond `limits`, and for truncated or damaged files (a PNG by its
-/// checksums, a JPEG only where its structure shows it).
+/// checksums, a JPEG where its decoder sees it).
 Image decode_image(std::string_view bytes, std::int64_t channels, const std::string& source,
                    const ImageLimits& limits = {});
 

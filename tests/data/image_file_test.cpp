@@ -74,8 +74,25 @@ TEST(ImageFile, ReadsInGrey) {
   }
 }
 
+// So a network that torchvision's ImageFolder fed sees the same pixels here.
+TEST(ImageFile, ReadsAJpegAsPillowDoes) {
+  for (const std::string name : {"rgb.jpg", "progressive.jpg", "grey.jpg", "subsampled.jpg", "cmyk.jpg"}) {
+    const Image image = read_image(sample(name), 3);
+    EXPECT_EQ(image, read_image(sample(name + ".png"), 3)) << name;
+    const Image grey = read_image(sample(name), 1);
+    ASSERT_EQ(grey.pixels.size() * 3, image.pixels.size()) << name;
+    for (std::size_t i = 0; i < grey.pixels.size(); ++i) {
+      const std::uint8_t* rgb = &image.pixels[3 * i];
+      // Colours beyond red, green and blue were cut off in `image`.
+      const bool cut = std::ranges::any_of(rgb, rgb + 3, [](int value) { return value == 0 || value == 255; });
+      if (cut) continue;
+      ASSERT_NEAR(grey.pixels[i], 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2], 1.6) << name;
+    }
+  }
+}
+
 TEST(ImageFile, RefusesEveryTruncatedFile) {
-  for (const char* name : {"rgb.png", "palette.png", "grey.bmp", "rgb.bmp", "rgb.jpg", "progressive.jpg"}) {
+  for (const char* name : {"rgb.png", "palette.png", "grey.bmp", "rgb.bmp", "rgb.jpg", "progressive.jpg", "cmyk.jpg"}) {
     const std::string whole = sample_bytes(name);
     for (std::size_t size = 0; size < whole.size(); ++size) {
       EXPECT_NE(decode_error(whole.substr(0, size)), "no error") << name << " cut after " << size << " bytes";
@@ -92,10 +109,48 @@ TEST(ImageFile, RefusesEveryFlippedByteOfAPng) {
   }
 }
 
-TEST(ImageFile, RefusesJpegsWithDamagedSegments) {
-  std::string bytes = sample_bytes("rgb.jpg");
-  bytes[bytes.find("\xff\xc4") + 4] = '\x55';  // class and number of a Huffman table
-  EXPECT_THAT(decode_error(bytes), HasSubstr(": damaged JPEG, a Huffman table of kind 5 with number 5"));
+TEST(ImageFile, RefusesADamagedJpeg) {
+  const std::string whole = sample_bytes("rgb.jpg");
+  EXPECT_EQ(decode_error(whole.substr(0, 700)), "a.img: byte 700: truncated JPEG, the file ends before its pixels do");
+  const auto damaged = [](std::string bytes, std::size_t offset, char value) {
+    bytes.at(offset) = value;
+    return decode_error(bytes);
+  };
+  const std::size_t table = whole.find("\xff\xc4"), scan = whole.find("\xff\xda");
+  EXPECT_THAT(damaged(whole, table + 4, '\x55'), test::ends_in_library_words("a.img: near byte 179: damaged JPEG ("))
+      << "number of a Huffman table";
+  EXPECT_THAT(damaged(whole, scan + 20, '\xff'), test::ends_in_library_words("a.img: near byte ")) << "in a scan";
+  EXPECT_THAT(decode_error("\xff\xd8\xff\xd9"), test::ends_in_library_words("a.img: near byte 4: damaged JPEG ("));
+}
+
+TEST(ImageFile, ReadsOnWhereAJpegHasBytesTooMany) {
+  const std::string whole = sample_bytes("rgb.jpg");
+  const Image image = decode_image(whole, 3, "a.img");
+  EXPECT_EQ(decode_image(whole + "trailing", 3, "a.img"), image);
+  std::string padded = whole;
+  padded.insert(2, std::string(5, '\0'));
+  EXPECT_EQ(decode_image(padded, 3, "a.img"), image);
+}
+
+TEST(ImageFile, StopsAJpegOfEndlessScans) {
+  // Scans of the first component alone, which is what the grey file has.
+  const std::string whole = sample_bytes("rgb.jpg"), grey = sample_bytes("grey.jpg");
+  const std::size_t start = grey.find("\xff\xda"), end = grey.size() - 2;
+  const auto with_scans = [&](int count) {
+    std::string bytes = whole.substr(0, whole.find("\xff\xda"));
+    for (int i = 0; i < count; ++i) bytes += grey.substr(start, end - start);
+    return bytes + grey.substr(end);
+  };
+  EXPECT_EQ(decode_error(with_scans(500)), "no error");
+  EXPECT_THAT(decode_error(with_scans(501)), testing::EndsWith(": damaged JPEG, more than 500 scans"));
+}
+
+TEST(ImageFile, GivesADamagedPaletteTheSameColoursEachTime) {
+  std::string bytes = sample_bytes("grey.bmp");
+  const std::size_t start_of_pixels = 10, header = 54, colours = 2;
+  bytes[start_of_pixels] = header + 4 * colours, bytes[start_of_pixels + 1] = 0;
+  const Image image = decode_image(bytes, 3, "a.img");
+  EXPECT_TRUE(std::ranges::all_of(image.pixels, [](int value) { return value <= 1; }));
 }
 
 TEST(ImageFile, RefusesABmpThatEndsEarly) {

@@ -40,12 +40,17 @@ Image.fromarray(pattern(1)[:, :, 0].astype(np.uint16) * 257).save("grey16.png")
 rgb.save("rgb.jpg", quality=95, subsampling=0)
 rgb.save("progressive.jpg", quality=95, subsampling=0, progressive=True)
 grey.save("grey.jpg", quality=95)
+noise = np.random.default_rng(1).integers(0, 256, (9, 13, 3), dtype=np.uint8)
+Image.fromarray(noise).resize((37, 23)).save("subsampled.jpg", quality=75, subsampling=2)
+rgba.convert("RGB").convert("CMYK").save("cmyk.jpg", quality=95)
+# What Pillow reads from each.
+for name in ["rgb.jpg", "progressive.jpg", "grey.jpg", "subsampled.jpg", "cmyk.jpg"]:
+    Image.open(name).convert("RGB").save(name + ".png")
 
 open("huge.png", "wb").write(png(30000, 20000, zlib.compress(bytes(100))))
 # 16 MB of zeros in 16 kB, for an image of 4x4: what the stream holds is not what the header announces.
 open("bomb.png", "wb").write(png(4, 4, zlib.compress(bytes(1 << 24), 9)))
 
-noise = np.random.default_rng(1).integers(0, 256, (9, 13, 3), dtype=np.uint8)
 sizes = [(9, 13), (4, 6), (5, 20), (18, 26), (1, 1), (23, 3)]
 resized = [{"size": s, "pixels": np.asarray(Image.fromarray(noise).resize(s[::-1], Image.BILINEAR)).ravel().tolist()}
            for s in sizes]
