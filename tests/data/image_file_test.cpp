@@ -150,7 +150,8 @@ TEST(ImageFile, GivesADamagedPaletteTheSameColoursEachTime) {
   const std::size_t start_of_pixels = 10, header = 54, colours = 2;
   bytes[start_of_pixels] = header + 4 * colours, bytes[start_of_pixels + 1] = 0;
   const Image image = decode_image(bytes, 3, "a.img");
-  EXPECT_TRUE(std::ranges::all_of(image.pixels, [](int value) { return value <= 1; }));
+  read_image(sample("palette.png"), 3);  // leaves its own colours behind, on the stack
+  EXPECT_EQ(decode_image(bytes, 3, "a.img"), image);
 }
 
 TEST(ImageFile, RefusesABmpThatEndsEarly) {
