@@ -4,6 +4,8 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <numeric>
+#include <string_view>
 #include <vector>
 
 #include "octet/base/error.h"
@@ -19,6 +21,7 @@ using dnnl::prop_kind;
 constexpr auto kF32 = memory::data_type::f32;
 
 struct ConvDescs {
+  ConvShape shape;
   memory::desc src, weights, bias, dst;
   memory::dims stride, dilation, pad_begin, pad_end;
 };
@@ -41,7 +44,8 @@ memory::dims transposed_weight_dims(const ConvShape& s) {
 }
 
 ConvDescs describe(const ConvShape& s, memory::format_tag activation, bool bias) {
-  return {memory::desc({s.n, s.ci, s.h, s.w}, kF32, activation),
+  return {s,
+          memory::desc({s.n, s.ci, s.h, s.w}, kF32, activation),
           memory::desc(weight_dims(s), kF32, memory::format_tag::any),
           bias ? memory::desc({s.co}, kF32, memory::format_tag::x) : memory::desc(),
           memory::desc({s.n, s.co, s.oh, s.ow}, kF32, activation),
@@ -52,63 +56,72 @@ ConvDescs describe(const ConvShape& s, memory::format_tag activation, bool bias)
            end_padding(s.w, s.ow, s.kw, s.stride.w, s.dilation.w, s.padding.w)}};
 }
 
+using ForwardDesc = dnnl::convolution_forward::primitive_desc;
+using BackwardDataDesc = dnnl::convolution_backward_data::primitive_desc;
+using BackwardWeightsDesc = dnnl::convolution_backward_weights::primitive_desc;
+
+// Kernels with known mistakes:
+//   - forward, 3.7: BRGEMM of one input channel is wrong for a single output column that has a stride;
+//   - weight gradient, 2.6 and 3.7: where 1x1 kernels gather the pixels between strides, and these have fewer channels
+//     than a vector has lanes, they write behind the scratchpad that they asked for.
+bool is_sound(const ForwardDesc& desc, const ConvShape& s) {
+  return s.ow > 1 || s.stride.w == 1 || !std::string_view(desc.impl_info_str()).starts_with("brg");
+}
+bool is_sound(const BackwardDataDesc&, const ConvShape&) { return true; }
+bool is_sound(const BackwardWeightsDesc& desc, const ConvShape& s) {
+  constexpr std::int64_t kLanes = 16;
+  const bool gathers = s.kh == 1 && s.kw == 1 && (s.stride.h > 1 || s.stride.w > 1);
+  return !gathers || s.ci / s.groups >= kLanes || !std::string_view(desc.impl_info_str()).starts_with("jit_1x1");
+}
+
+// `desc` at the first kernel that is sound. oneDNN 2 looks again at what `desc` was made of.
+template <typename Desc>
+Desc sound(Desc desc, const ConvShape& s) {
+  while (!is_sound(desc, s) && desc.next_impl()) continue;
+  return desc;
+}
+
 #if DNNL_VERSION_MAJOR >= 3
-dnnl::convolution_forward::primitive_desc forward_desc(const ConvDescs& d, prop_kind kind,
-                                                       const dnnl::primitive_attr& attr) {
-  return {onednn_engine(), kind,      algorithm::convolution_direct,
-          d.src,           d.weights, d.bias,
-          d.dst,           d.stride,  d.dilation,
-          d.pad_begin,     d.pad_end, attr};
+ForwardDesc forward_desc(const ConvDescs& d, prop_kind kind, const dnnl::primitive_attr& attr) {
+  return sound<ForwardDesc>({onednn_engine(), kind, algorithm::convolution_direct, d.src, d.weights, d.bias, d.dst,
+                             d.stride, d.dilation, d.pad_begin, d.pad_end, attr},
+                            d.shape);
 }
-dnnl::convolution_backward_data::primitive_desc backward_data_desc(const ConvDescs& d,
-                                                                   const dnnl::primitive_attr& attr) {
-  return {onednn_engine(),
-          algorithm::convolution_direct,
-          d.src,
-          d.weights,
-          d.dst,
-          d.stride,
-          d.dilation,
-          d.pad_begin,
-          d.pad_end,
-          forward_desc(d, prop_kind::forward_training, {}),
-          attr};
+BackwardDataDesc backward_data_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
+  return sound<BackwardDataDesc>(
+      {onednn_engine(), algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin,
+       d.pad_end, forward_desc(d, prop_kind::forward_training, {}), attr},
+      d.shape);
 }
-dnnl::convolution_backward_weights::primitive_desc backward_weights_desc(const ConvDescs& d,
-                                                                         const dnnl::primitive_attr& attr) {
-  return {onednn_engine(),
-          algorithm::convolution_direct,
-          d.src,
-          d.weights,
-          d.dst,
-          d.stride,
-          d.dilation,
-          d.pad_begin,
-          d.pad_end,
-          forward_desc(d, prop_kind::forward_training, {}),
-          attr};
+BackwardWeightsDesc backward_weights_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
+  return sound<BackwardWeightsDesc>(
+      {onednn_engine(), algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin,
+       d.pad_end, forward_desc(d, prop_kind::forward_training, {}), attr},
+      d.shape);
 }
 #else
-dnnl::convolution_forward::primitive_desc forward_desc(const ConvDescs& d, prop_kind kind,
-                                                       const dnnl::primitive_attr& attr) {
-  return {{kind, algorithm::convolution_direct, d.src, d.weights, d.bias, d.dst, d.stride, d.dilation, d.pad_begin,
-           d.pad_end},
-          attr,
-          onednn_engine()};
+ForwardDesc forward_desc(const ConvDescs& d, prop_kind kind, const dnnl::primitive_attr& attr) {
+  return sound<ForwardDesc>({{kind, algorithm::convolution_direct, d.src, d.weights, d.bias, d.dst, d.stride,
+                              d.dilation, d.pad_begin, d.pad_end},
+                             attr,
+                             onednn_engine()},
+                            d.shape);
 }
-dnnl::convolution_backward_data::primitive_desc backward_data_desc(const ConvDescs& d,
-                                                                   const dnnl::primitive_attr& attr) {
-  return {{algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin, d.pad_end},
-          attr,
-          onednn_engine(),
-          forward_desc(d, prop_kind::forward_training, {})};
+BackwardDataDesc backward_data_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
+  return sound<BackwardDataDesc>(
+      {{algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin, d.pad_end},
+       attr,
+       onednn_engine(),
+       forward_desc(d, prop_kind::forward_training, {})},
+      d.shape);
 }
-dnnl::convolution_backward_weights::primitive_desc backward_weights_desc(const ConvDescs& d,
-                                                                         const dnnl::primitive_attr& attr) {
-  return {{algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin, d.pad_end},
-          attr,
-          onednn_engine(),
-          forward_desc(d, prop_kind::forward_training, {})};
+BackwardWeightsDesc backward_weights_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
+  return sound<BackwardWeightsDesc>(
+      {{algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin, d.pad_end},
+       attr,
+       onednn_engine(),
+       forward_desc(d, prop_kind::forward_training, {})},
+      d.shape);
 }
 #endif
 
@@ -197,6 +210,19 @@ ConvDescs describe_int8(ConvKind kind, const ConvShape& s, Int8Result result) {
   return d;
 }
 
+// Whether some positions of a transposed convolution lie in the window of no input: those of a remainder by the stride
+// that no tap has.
+bool leaves_gaps(std::int64_t k, std::int64_t stride, std::int64_t dilation) {
+  return std::gcd(stride, dilation) > 1 || k < stride;
+}
+
+// oneDNN's own kernels for transposed convolutions (2.6) read up to a kilobyte behind the weights for outputs that lie
+// in no window, and where they take a zero point off the border.
+bool reads_behind_weights(const ConvPrimitive& transposed, const ConvShape& s, bool zero_point) {
+  const bool has_gaps = leaves_gaps(s.kh, s.stride.h, s.dilation.h) || leaves_gaps(s.kw, s.stride.w, s.dilation.w);
+  return (has_gaps || zero_point) && !transposed.implementation.starts_with("brg");
+}
+
 template <typename Primitive, typename Desc>
 ConvPrimitive int8_primitive(const Desc& desc) {
   return {
@@ -239,7 +265,8 @@ std::optional<ConvPrimitive> make_int8_conv(ConvKind kind, const ConvShape& s, b
         kind == ConvKind::kPlain
             ? int8_primitive<dnnl::convolution_forward>(forward_desc(d, prop_kind::forward_inference, attr))
             : int8_primitive<dnnl::deconvolution_forward>(transposed_desc(d, attr));
-    if (!is_reference(made)) return made;
+    if (!is_reference(made) && !(kind == ConvKind::kTransposed && reads_behind_weights(made, s, zero_point)))
+      return made;
   } catch (const dnnl::error&) {  // an option that it does not know in int8
   }
   return {};

@@ -63,6 +63,29 @@ TEST(OneDnn, HasFastChannelsLastKernelsForResNets) {
     }
 }
 
+// Its weight gradient writes behind the scratchpad there, which no result shows.
+TEST(OneDnn, AvoidsAKernelThatWritesOutOfBounds) {
+  const SingleThread one;
+  const auto kernel = [](std::int64_t channels) {
+    return make_conv(ConvDirection::kBackwardWeights, square(1, channels, 10, 8, 1, 2), false).implementation;
+  };
+  EXPECT_THAT(kernel(3), Not(StartsWith("jit_1x1")));
+  EXPECT_THAT(kernel(16), StartsWith("jit_1x1")) << "which is sound, and fast";
+}
+
+// The same with reads behind the weights, in int8.
+TEST(OneDnn, AvoidsKernelsThatReadOutOfBounds) {
+  const ConvShape whole = square(1, 16, 8, 32, 3, 2), gaps = square(1, 16, 8, 32, 1, 2);
+  const auto kernel = [](const ConvShape& s, bool zero_point) {
+    const auto made = make_int8_conv(ConvKind::kTransposed, s, zero_point, Int8Result::kInt32);
+    return made ? made->implementation : "none";
+  };
+  const SingleThread one;
+  EXPECT_NE(kernel(whole, false), "none");
+  EXPECT_THAT(kernel(whole, true), testing::AnyOf("none", StartsWith("brg")));
+  EXPECT_THAT(kernel(gaps, false), testing::AnyOf("none", StartsWith("brg")));
+}
+
 TEST(OneDnn, DescribesWeightsRowMajor) {
   ConvShape s = square(1, 4, 5, 6, 3, 1);
   const auto row_major = [](const dnnl::memory::dims& sizes, dnnl::memory::format_tag tag) {
