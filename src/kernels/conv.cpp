@@ -49,18 +49,14 @@ const ConvPrimitive& cached_conv(ConvDirection direction, ConvShape s, std::int6
 
   s.n = n;
   const int threads = num_threads();
-  std::size_t hash = static_cast<std::size_t>(direction) * 2 + bias;
-  for (const std::int64_t value : {std::int64_t{threads}, s.n, s.ci, s.h, s.w, s.co, s.kh, s.kw, s.oh, s.ow, s.stride.h,
-                                   s.stride.w, s.padding.h, s.padding.w, s.dilation.h, s.dilation.w, s.groups})
-    hash = hash * 1000003 + static_cast<std::size_t>(value);
-
+  const std::size_t key = hash(s);
   const std::lock_guard lock(mutex);
-  const auto [first, last] = cache.equal_range(hash);
+  const auto [first, last] = cache.equal_range(key);
   for (auto it = first; it != last; ++it) {
     const Entry& e = it->second;
     if (e.direction == direction && e.bias == bias && e.threads == threads && e.shape == s) return e.conv;
   }
-  return cache.emplace(hash, Entry{direction, bias, threads, s, make_conv(direction, s, bias)})->second.conv;
+  return cache.emplace(key, Entry{direction, bias, threads, s, make_conv(direction, s, bias)})->second.conv;
 }
 
 // Weights in the format of `desc`: themselves, or a packed copy that lives in `storage`.

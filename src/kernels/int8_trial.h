@@ -4,10 +4,11 @@
 // compared with the scalar loop before it is used for the first time in the process. Private to the room.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -32,21 +33,29 @@ struct Int8Trial {
 /// Whether int8_float_sums() is right for this layer: releases with wrong float kernels have shipped, too.
 bool trusts_float_sums(const Int8LayerShape& layer);
 
-/// Answers that are found once per key and process: a network has many equal layers. They stay where they are.
+/// Answers that are found once per key and process: a network has many equal layers. They stay where they are. A key is
+/// a layer, or a pair of a layer and what is asked of it.
 template <typename Key, typename Answer>
 class Findings {
  public:
   template <typename F>
   const Answer& get(const Key& key, const F& find) {
     const std::lock_guard lock(mutex_);
-    for (const auto& [known, answer] : findings_)
-      if (known == key) return answer;
-    return findings_.emplace_back(key, find()).second;
+    const auto known = findings_.find(key);
+    return known != findings_.end() ? known->second : findings_.emplace(key, find()).first->second;
   }
 
  private:
+  struct Hash {
+    std::size_t operator()(const Int8LayerShape& layer) const { return hash(layer.s); }
+    template <typename Asked>
+    std::size_t operator()(const std::pair<Int8LayerShape, Asked>& key) const {
+      return hash(key.first.s);
+    }
+  };
+
   std::mutex mutex_;
-  std::deque<std::pair<Key, Answer>> findings_;
+  std::unordered_map<Key, Answer, Hash> findings_;
 };
 
 }  // namespace octet::kernels

@@ -242,6 +242,14 @@ dnnl::stream& onednn_stream() {
   return stream;
 }
 
+std::size_t hash(const ConvShape& s) {
+  std::size_t hash = 0;
+  for (const std::int64_t value : {s.n, s.ci, s.h, s.w, s.co, s.kh, s.kw, s.oh, s.ow, s.stride.h, s.stride.w,
+                                   s.padding.h, s.padding.w, s.dilation.h, s.dilation.w, s.groups})
+    hash = hash * 1000003 + static_cast<std::size_t>(value);
+  return hash;
+}
+
 ConvPrimitive make_conv(ConvDirection direction, const ConvShape& s, bool bias) {
   // oneDNN falls back to a reference loop, up to 3000 times slower, without a word. Where channels-last has nothing
   // better, its favourite format and a reorder are.

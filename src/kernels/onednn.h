@@ -3,6 +3,7 @@
 // onednn.cpp is the one file that knows how 2.x and 3.x differ; it also answers info.h.
 #pragma once
 
+#include <cstddef>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ struct ConvPrimitive {
        dst_is_nhwc = false;    ///< else the data must be reordered (only where nhwc has no fast kernel)
   std::string implementation;  ///< oneDNN's name of the kernel
 };
+
+/// For tables of what was made for a shape.
+std::size_t hash(const ConvShape& s);
 
 /// Creates the primitive for `s`, made for the current number of OpenMP threads. Throws Error if oneDNN cannot.
 ConvPrimitive make_conv(ConvDirection direction, const ConvShape& s, bool bias);

@@ -82,18 +82,18 @@ TEST(Int8Trial, FailsWherePairsOfProductsSaturateIn16Bits) {
 }
 
 TEST(Findings, AreFoundOncePerKeyAndStayWhereTheyAre) {
-  Findings<int, int> squares;
+  Findings<std::pair<Int8LayerShape, bool>, std::int64_t> sizes;
   int found = 0;
-  const auto square = [&](int x) -> const int& {
-    return squares.get(x, [&] {
+  const auto size = [&](std::int64_t images, bool twice) -> const std::int64_t& {
+    return sizes.get({{.s = {.n = images}}, twice}, [&] {
       ++found;
-      return x * x;
+      return twice ? 2 * images : images;
     });
   };
-  const int& first = square(3);
-  for (int x = 0; x < 1000; ++x) EXPECT_EQ(square(x), x * x);
-  EXPECT_EQ(&square(3), &first);
-  EXPECT_EQ(found, 1000);
+  const std::int64_t& first = size(3, true);
+  for (std::int64_t n = 0; n < 1000; ++n) EXPECT_EQ(size(n, true), 2 * size(n, false));
+  EXPECT_EQ(&size(3, true), &first);
+  EXPECT_EQ(found, 2000);
 }
 
 }  // namespace
