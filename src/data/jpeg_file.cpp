@@ -75,17 +75,15 @@ struct Decoder {
 
 std::uint8_t product(unsigned a, unsigned b) { return static_cast<std::uint8_t>((a * b + 127) / 255); }
 
-// How much light cyan, magenta and yellow leave, each less by what black takes. Adobe's programs, which write nearly
-// all such files, store the light and not the ink.
-Image from_cmyk(const Image& cmyk, std::int64_t channels, bool stores_light) {
+// How much light cyan, magenta and yellow leave, each less by what black takes: Adobe's programs, which write nearly
+// all such files, store the light and not the ink, and like Pillow this takes all files for theirs.
+Image from_cmyk(const Image& cmyk, std::int64_t channels) {
   Image image{.height = cmyk.height, .width = cmyk.width, .channels = channels};
   image.pixels.reserve(cmyk.pixels.size() / 4 * static_cast<std::size_t>(channels));
-  const unsigned ink = stores_light ? 0 : 255;
   for (std::size_t i = 0; i < cmyk.pixels.size(); i += 4) {
     const std::uint8_t* pixel = &cmyk.pixels[i];
-    const unsigned black = pixel[3] ^ ink;
-    const std::uint8_t red = product(pixel[0] ^ ink, black), green = product(pixel[1] ^ ink, black),
-                       blue = product(pixel[2] ^ ink, black);
+    const std::uint8_t red = product(pixel[0], pixel[3]), green = product(pixel[1], pixel[3]),
+                       blue = product(pixel[2], pixel[3]);
     if (channels == 3) {
       image.pixels.insert(image.pixels.end(), {red, green, blue});
     } else {  // 0.299 red + 0.587 green + 0.114 blue, as in JFIF
@@ -127,7 +125,7 @@ Image decode_jpeg(std::string_view bytes, std::int64_t channels, const std::stri
     jpeg_finish_decompress(&state);
   });
   if (!has_pixels) decoder.report(bytes.size(), source);
-  return cmyk ? from_cmyk(image, channels, state.saw_Adobe_marker) : image;
+  return cmyk ? from_cmyk(image, channels) : image;
 }
 
 }  // namespace octet

@@ -61,7 +61,7 @@ using BackwardDataDesc = dnnl::convolution_backward_data::primitive_desc;
 using BackwardWeightsDesc = dnnl::convolution_backward_weights::primitive_desc;
 
 // Kernels with known mistakes:
-//   - forward, 3.7: BRGEMM of one input channel is wrong for a single output column that has a stride;
+//   - forward, 3.7: BRGEMM is wrong for a single output column that has a stride (seen with one input channel);
 //   - weight gradient, 2.6 and 3.7: where 1x1 kernels gather the pixels between strides, and these have fewer channels
 //     than a vector has lanes, they write behind the scratchpad that they asked for.
 bool is_sound(const ForwardDesc& desc, const ConvShape& s) {
@@ -87,17 +87,12 @@ ForwardDesc forward_desc(const ConvDescs& d, prop_kind kind, const dnnl::primiti
                              d.stride, d.dilation, d.pad_begin, d.pad_end, attr},
                             d.shape);
 }
-BackwardDataDesc backward_data_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
-  return sound<BackwardDataDesc>(
-      {onednn_engine(), algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin,
-       d.pad_end, forward_desc(d, prop_kind::forward_training, {}), attr},
-      d.shape);
-}
-BackwardWeightsDesc backward_weights_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
-  return sound<BackwardWeightsDesc>(
-      {onednn_engine(), algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin,
-       d.pad_end, forward_desc(d, prop_kind::forward_training, {}), attr},
-      d.shape);
+// Of BackwardDataDesc or BackwardWeightsDesc.
+template <typename Desc>
+Desc backward_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
+  return sound<Desc>({onednn_engine(), algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation,
+                      d.pad_begin, d.pad_end, forward_desc(d, prop_kind::forward_training, {}), attr},
+                     d.shape);
 }
 #else
 ForwardDesc forward_desc(const ConvDescs& d, prop_kind kind, const dnnl::primitive_attr& attr) {
@@ -107,16 +102,10 @@ ForwardDesc forward_desc(const ConvDescs& d, prop_kind kind, const dnnl::primiti
                              onednn_engine()},
                             d.shape);
 }
-BackwardDataDesc backward_data_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
-  return sound<BackwardDataDesc>(
-      {{algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin, d.pad_end},
-       attr,
-       onednn_engine(),
-       forward_desc(d, prop_kind::forward_training, {})},
-      d.shape);
-}
-BackwardWeightsDesc backward_weights_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
-  return sound<BackwardWeightsDesc>(
+// Of BackwardDataDesc or BackwardWeightsDesc.
+template <typename Desc>
+Desc backward_desc(const ConvDescs& d, const dnnl::primitive_attr& attr) {
+  return sound<Desc>(
       {{algorithm::convolution_direct, d.src, d.weights, d.dst, d.stride, d.dilation, d.pad_begin, d.pad_end},
        attr,
        onednn_engine(),
@@ -171,7 +160,7 @@ ConvPrimitive try_make(ConvDirection direction, const ConvShape& s, memory::form
             false,
             desc.impl_info_str()};
   } else if (direction == ConvDirection::kBackwardData) {
-    const auto desc = backward_data_desc(d, own_scratchpad());
+    const auto desc = backward_desc<BackwardDataDesc>(d, own_scratchpad());
     made = {dnnl::convolution_backward_data(desc),
             desc.diff_src_desc(),
             desc.weights_desc(),
@@ -181,7 +170,7 @@ ConvPrimitive try_make(ConvDirection direction, const ConvShape& s, memory::form
             false,
             desc.impl_info_str()};
   } else {
-    const auto desc = backward_weights_desc(d, own_scratchpad());
+    const auto desc = backward_desc<BackwardWeightsDesc>(d, own_scratchpad());
     made = {dnnl::convolution_backward_weights(desc),
             desc.src_desc(),
             desc.diff_weights_desc(),

@@ -91,6 +91,14 @@ TEST(ImageFile, ReadsAJpegAsPillowDoes) {
   }
 }
 
+TEST(ImageFile, TakesEveryJpegInCmykForAdobes) {
+  std::string bytes = sample_bytes("cmyk.jpg");
+  const std::size_t adobe = bytes.find("\xff\xee"), length = 2 + 14;
+  ASSERT_EQ(bytes.substr(adobe + 4, 5), "Adobe");
+  bytes.erase(adobe, length);
+  EXPECT_EQ(decode_image(bytes, 3, "a.img"), read_image(sample("cmyk.jpg.png"), 3));
+}
+
 TEST(ImageFile, RefusesEveryTruncatedFile) {
   for (const char* name : {"rgb.png", "palette.png", "grey.bmp", "rgb.bmp", "rgb.jpg", "progressive.jpg", "cmyk.jpg"}) {
     const std::string whole = sample_bytes(name);

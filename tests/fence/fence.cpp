@@ -25,7 +25,7 @@ class Field {
     const std::size_t room = up(size + alignment + kPage, kPage);
     const std::size_t end = next_.fetch_add(room) + room - kPage;
     if (end + kPage > kRoom) return nullptr;
-    const std::size_t begin = down(end - size, alignment);  // room_ itself is a multiple of any alignment asked for
+    const std::size_t begin = down(end - size, alignment);  // start_ is a multiple of any alignment
     ends_[begin / kPage] = end;
     const bool usable = mprotect(start_ + down(begin, kPage), end - down(begin, kPage), PROT_READ | PROT_WRITE) == 0;
     return usable ? start_ + begin : nullptr;
