@@ -25,7 +25,22 @@ void for_taps(const Int8LayerShape& l, std::int64_t y, std::int64_t x, const F& 
     }
 }
 
+// On one axis: whether any of `out` windows reaches one of `size` pixels.
+bool reaches(std::int64_t size, std::int64_t out, std::int64_t k, std::int64_t stride, std::int64_t padding,
+             std::int64_t dilation) {
+  const std::int64_t span = dilation * (k - 1) + 1;
+  for (std::int64_t i = 0; i < out; ++i)
+    if (i * stride - padding < size && i * stride - padding + span > 0) return true;
+  return false;
+}
+
 }  // namespace
+
+bool sees_image(const Int8LayerShape& l) {
+  const ConvShape& s = l.s;
+  return !l.plain() || (reaches(s.h, s.oh, s.kh, s.stride.h, s.padding.h, s.dilation.h) &&
+                        reaches(s.w, s.ow, s.kw, s.stride.w, s.padding.w, s.dilation.w));
+}
 
 std::int64_t weight_position(const Int8LayerShape& l, std::int64_t k, std::int64_t c) {
   const ConvShape& s = l.s;

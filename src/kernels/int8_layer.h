@@ -29,6 +29,10 @@ struct Int8LayerShape {
   std::int64_t products() const { return in_channels() / s.groups * s.kh * s.kw; }
 };
 
+/// Whether any window of a convolution reaches a pixel of the image; what lies in its padding alone sums to 0. True for
+/// transposed ones.
+bool sees_image(const Int8LayerShape& l);
+
 /// Position of the weight between input channel k of its group and output channel c at tap (0, 0), in row-major
 /// weights of the layer; its taps follow.
 std::int64_t weight_position(const Int8LayerShape& l, std::int64_t k, std::int64_t c);

@@ -47,6 +47,8 @@ bool trusts_direct(const Int8LayerShape& layer, bool has_zero_point) {
 Int8PartSums::Int8PartSums(const Int8LayerShape& part, std::int32_t zero_point, const std::int8_t* weights,
                            std::int64_t largest_sum)
     : layer_(part), zero_point_(zero_point), weights_(weights) {
+  // Rows of padding alone are no convolution that oneDNN takes. The loop has nothing to add up there.
+  if (!sees_image(layer_)) return;
   if (trusts_direct(layer_, zero_point_ != 0)) {
     direct_.emplace(layer_, zero_point_, weights_);
     correction_ = direct_->correction();

@@ -30,7 +30,8 @@ struct Int8Trial {
   bool passes(const std::function<bool(std::int64_t position, std::int64_t sum)>& is_sum) const;
 };
 
-/// Whether int8_float_sums() is right for this layer: releases with wrong float kernels have shipped, too.
+/// Whether int8_float_sums() is right for this layer: releases with wrong float kernels have shipped, too. False as
+/// well where oneDNN refuses: the loop is left.
 bool trusts_float_sums(const Int8LayerShape& layer);
 
 /// Answers that are found once per key and process: a network has many equal layers. They stay where they are. A key is

@@ -93,6 +93,9 @@ std::vector<ConvShape> shapes() {
        .stride = {1, 3},
        .padding = {1, 0}},
       {.n = 9, .ci = 3, .h = 10, .w = 8, .co = 8, .kh = 1, .kw = 1, .oh = 5, .ow = 4, .stride = 2},
+      // Padding beyond the kernel.
+      {.n = 1, .ci = 8, .h = 1, .w = 6, .co = 8, .kh = 1, .kw = 3, .oh = 5, .ow = 6, .padding = {2, 1}},
+      {.n = 3, .ci = 8, .h = 4, .w = 4, .co = 8, .kh = 1, .kw = 1, .oh = 8, .ow = 8, .padding = 2, .groups = 2},
   };
 }
 

@@ -70,6 +70,24 @@ TEST(Int8Conv, GivesTheSumsOfTheScalarLoopWhenTransposed) {
     }
 }
 
+TEST(Int8Conv, GivesTheSumsOfTheScalarLoopWithPaddingBeyondTheKernel) {
+  for (const Size2 kernel : {Size2{1, 1}, Size2{1, 3}, Size2{3, 2}})
+    for (const std::int64_t dilation : {1, 2})
+      for (const std::int64_t groups : {1, 2})
+        for (const std::int32_t zero_point : {0, 128}) {
+          const test::ConvCase c{.n = 3,
+                                 .in_channels = 8,
+                                 .out_channels = 8,
+                                 .size = {1, 6},
+                                 .kernel = kernel,
+                                 .padding = {dilation * (kernel.h - 1) + 2, 1},
+                                 .dilation = dilation,
+                                 .groups = groups};
+          SCOPED_TRACE(testing::Message() << testing::PrintToString(c) << ", zero point " << zero_point);
+          Int8Example(shape_of(c), zero_point).expect_exact_conv();
+        }
+}
+
 TEST(Int8Conv, IsExactWhereSumsLeaveTheRangeOfFloats) {
   const ConvShape wide{.n = 2, .ci = 512, .h = 4, .w = 4, .co = 16, .kh = 3, .kw = 3, .oh = 4, .ow = 4, .padding = 1};
   for (const std::int32_t zero_point : {0, 255}) {

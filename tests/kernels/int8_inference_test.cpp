@@ -128,6 +128,62 @@ TEST(Int8Layer, SumsLikeALoopForAnyWindow) {
   }
 }
 
+// Padding as large as what the kernel spans, and larger: some units see nothing else.
+std::vector<ConvShape> shapes_padded_beyond_the_kernel() {
+  std::vector<ConvShape> shapes;
+  for (const Size2 kernel : {Size2{1, 1}, Size2{1, 3}, Size2{3, 1}, Size2{2, 2}})
+    for (const std::int64_t dilation : {1, 2})
+      for (const std::int64_t beyond : {0, 2})
+        for (const std::int64_t stride : {1, 2})
+          for (const std::int64_t groups : {1, 2})
+            for (const Size2 size : {Size2{1, 8}, Size2{5, 3}}) {
+              ConvShape s{.n = 1, .ci = 16, .h = size.h, .w = size.w, .co = 16, .kh = kernel.h, .kw = kernel.w};
+              const Size2 span{dilation * (s.kh - 1) + 1, dilation * (s.kw - 1) + 1};
+              s.stride = stride;
+              s.dilation = dilation;
+              s.groups = groups;
+              s.padding = {span.h + beyond, beyond};
+              s.oh = (s.h + 2 * s.padding.h - span.h) / stride + 1;
+              s.ow = (s.w + 2 * s.padding.w - span.w) / stride + 1;
+              if (s.w + 2 * s.padding.w >= span.w) shapes.push_back(s);
+            }
+  return shapes;
+}
+
+TEST(Int8Layer, SumsLikeALoopWhereUnitsSeePaddingOnlyForAnyNumberOfThreads) {
+  const int before = num_threads();
+  for (const ConvShape& s : shapes_padded_beyond_the_kernel())
+    for (const std::int32_t zero_point : {0, 114}) {
+      Rng rng(5);
+      const std::vector<std::uint8_t> q = random_inputs(rng, s.n * s.ci * s.h * s.w);
+      const std::vector<std::int8_t> w = random_weights(rng, s.weight_count());
+      const std::vector<std::int64_t> expected = test::reference_int8_conv(s, q, zero_point, w);
+      for (const int threads : {1, 2, 3, 4, 8, 16}) {
+        set_num_threads(threads);
+        const Int8Layer layer({s, false, zero_point}, w, sums_as_floats(s.co));
+        std::vector<std::int32_t> acc(expected.size());
+        layer.sums(q.data(), acc.data());
+        ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin()))
+            << s.kh << 'x' << s.kw << " on " << s.h << 'x' << s.w << ", padding " << s.padding << ", stride "
+            << s.stride << ", dilation " << s.dilation << ", groups " << s.groups << ", " << threads << " threads";
+      }
+    }
+  set_num_threads(before);
+}
+
+TEST(Int8Layer, TransposedSumsLikeALoopWithPaddingBeyondTheKernel) {
+  for (const ConvShape& s : shapes_padded_beyond_the_kernel()) {
+    Rng rng(6);
+    const std::vector<std::uint8_t> q = random_inputs(rng, s.n * s.co * s.oh * s.ow);
+    const std::vector<std::int8_t> w = random_weights(rng, s.weight_count());
+    const std::vector<std::int64_t> expected = test::reference_int8_conv_transpose(s, q, 114, w);
+    std::vector<std::int32_t> acc(expected.size());
+    Int8Layer({s, true, 114}, w, sums_as_floats(s.ci)).sums(q.data(), acc.data());
+    ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin()))
+        << s.kh << 'x' << s.kw << ", padding " << s.padding << ", stride " << s.stride << ", groups " << s.groups;
+  }
+}
+
 TEST(Int8Layer, RefusesSumsThatInt32DoesNotHold) {
   const ConvShape s = shape_of({1, 70000, 1, 1, 1, 1, 1, 0, 1, 0});
   const std::vector<std::int8_t> w(70000, -128);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "octet/kernels/int8_primitive.h"
 #include "support/reference_int8.h"
 
 namespace octet::kernels {
@@ -48,6 +49,13 @@ TEST(Int8Trial, IsPassedByTheSumsOfTheDefinition) {
 TEST(Int8Trial, IsPassedByFloatConvolutions) {
   for (const ConvKind kind : {ConvKind::kPlain, ConvKind::kTransposed})
     for (const std::int64_t channels : {4, 128}) EXPECT_TRUE(trusts_float_sums(layer_of(kind, channels)));
+}
+
+TEST(Int8Trial, FailsWhereOneDnnRefusesAFloatConvolution) {
+  Int8LayerShape below = layer_of(ConvKind::kPlain, 4);  // windows that begin behind the image
+  below.s.padding = {-20, 1};
+  EXPECT_FALSE(trusts_float_sums(below));
+  EXPECT_EQ(trusted_int8_primitive(below, {}), nullptr);
 }
 
 TEST(Int8Trial, FailsWhereOnePixelIsWrong) {
