@@ -8,6 +8,7 @@
 #include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "octet/base/rng.h"
+#include "octet/base/utf8.h"
 #include "octet/data/image_file.h"
 #include "octet/experiment/deployed_model.h"
 #include "octet/experiment/peak_memory.h"
@@ -54,7 +55,7 @@ void print_table(const BenchCommand& command, double milliseconds, const Layers&
   std::size_t name_width = 5, operation_width = 9, implementation_width = 14;
   double sum = 0.0, operations = 0.0;
   for (const octet::deploy::LayerTime& layer : layers) {
-    name_width = std::max(name_width, layer.name.size());
+    name_width = std::max(name_width, octet::printable(layer.name).size());
     operation_width = std::max(operation_width, layer.operation.size());
     implementation_width = std::max(implementation_width, layer.implementation.size());
     sum += layer.milliseconds;
@@ -64,8 +65,8 @@ void print_table(const BenchCommand& command, double milliseconds, const Layers&
              "implementation", implementation_width, "ms", "GOP/s");
   for (const octet::deploy::LayerTime& layer : layers)
     fmt::print(
-        "{:<{}}  {:<{}}  {:<{}}  {:>9.4f}  {:>7}\n", layer.name, name_width, layer.operation, operation_width,
-        layer.implementation, implementation_width, layer.milliseconds,
+        "{:<{}}  {:<{}}  {:<{}}  {:>9.4f}  {:>7}\n", octet::printable(layer.name), name_width, layer.operation,
+        operation_width, layer.implementation, implementation_width, layer.milliseconds,
         layer.giga_operations > 0.0 ? fmt::format("{:.1f}", layer.giga_operations / layer.milliseconds * 1e3) : "");
   fmt::print("\nbatch {}, {} threads: {:.3f} ms, {:.1f} inputs/s, {:.1f} GOP/s (layers one by one: {:.3f} ms)\n",
              command.batch, octet::kernels::num_threads(), milliseconds,
@@ -87,10 +88,10 @@ int run(const RunCommand& command) {
   octet::require(channels == 1 || channels == 3, "run: image files have 1 or 3 channels, the network takes ", input);
   for (const std::filesystem::path& path : command.images) {
     const std::vector<octet::Prediction> predictions = octet::predict(model, octet::read_image(path, channels));
-    fmt::print("{}\n", path.string());
+    fmt::print("{}\n", octet::printable(path.string()));
     const auto shown = std::min(predictions.size(), static_cast<std::size_t>(command.top));
     for (std::size_t i = 0; i < shown; ++i)
-      fmt::print("  {:>9}  {}\n", percent(predictions[i].probability), predictions[i].class_name);
+      fmt::print("  {:>9}  {}\n", percent(predictions[i].probability), octet::printable(predictions[i].class_name));
   }
   return kSuccess;
 }

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "octet/base/document.h"
 #include "octet/base/file.h"
+#include "octet/base/utf8.h"
 #include "octet/experiment/deploy_run.h"
 #include "octet/experiment/deployment_report.h"
 #include "octet/experiment/report_page.h"
@@ -17,7 +18,7 @@ namespace {
 std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.2f} MB", static_cast<double>(bytes) / 1e6); }
 
 void print_file(const std::filesystem::path& path, const char* what) {
-  fmt::print("{:>10}  {}  ({})\n", megabytes(std::filesystem::file_size(path)), path.string(), what);
+  fmt::print("{:>10}  {}  ({})\n", megabytes(std::filesystem::file_size(path)), octet::printable(path.string()), what);
 }
 
 /// Of a process that does nothing else but run the file.
@@ -76,6 +77,6 @@ int run(const ReportCommand& command) {
     cost->peak_bytes = peak_memory(cost->file, report.threads);
   octet::write_file_atomically(directory.report(), octet::report_page(report));
   print_table(report);
-  fmt::print("\npictures: {}\n", directory.report().string());
+  fmt::print("\npictures: {}\n", octet::printable(directory.report().string()));
   return kSuccess;
 }

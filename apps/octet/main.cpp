@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "commands.h"
+#include "octet/base/utf8.h"
 #include "octet/experiment/system_info.h"
 #include "octet/kernels/parallel.h"
 #include "thread_waiting.h"
@@ -202,7 +203,7 @@ int main(int argc, char** argv) {
   try {
     return run_command_line(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "octet: {}\n", error.what());
+    fmt::print(stderr, "octet: {}\n", octet::printable_lines(error.what()));
     return kFailure;
   }
 }

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/data/image_file.h"
 #include "octet/experiment/trained_model.h"
 #include "progress_display.h"
@@ -45,10 +46,10 @@ int run(const PredictCommand& command) {
                  channels);
   for (const std::filesystem::path& path : command.images) {
     const std::vector<octet::Prediction> predictions = octet::predict(model, octet::read_image(path, channels));
-    fmt::print("{}\n", path.string());
+    fmt::print("{}\n", octet::printable(path.string()));
     const auto shown = std::min(predictions.size(), static_cast<std::size_t>(command.top));
     for (std::size_t i = 0; i < shown; ++i)
-      fmt::print("  {:>9}  {}\n", percent(predictions[i].probability), predictions[i].class_name);
+      fmt::print("  {:>9}  {}\n", percent(predictions[i].probability), octet::printable(predictions[i].class_name));
   }
   return kSuccess;
 }

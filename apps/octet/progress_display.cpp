@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "octet/base/utf8.h"
+
 namespace {
 
 constexpr int kBarWidth = 24;
@@ -22,7 +24,8 @@ void print(const octet::QuantRetrainReport& report) {
   if (!report.warnings.empty()) fmt::print(" ({} warnings in manifest.json)", report.warnings.size());
   fmt::print("\n");
   for (const auto& layer : report.layers)
-    if (!layer.quantized) fmt::print("not quantized: {}: {}\n", layer.name, layer.reason);
+    if (!layer.quantized)
+      fmt::print("not quantized: {}: {}\n", octet::printable(layer.name), octet::printable(layer.reason));
 }
 
 std::string with_thousands(std::int64_t value) {
@@ -52,7 +55,7 @@ void ProgressDisplay::started(const octet::RunStart& start) {
              with_thousands(start.parameters), with_thousands(start.train_samples), with_thousands(start.test_samples),
              start.epochs, start.steps_per_epoch);
   if (!start.quantization.layers.empty()) print(start.quantization);
-  fmt::print("run directory: {}\n", start.directory.string());
+  fmt::print("run directory: {}\n", octet::printable(start.directory.string()));
   if (start.first_step > 0) fmt::print("resumed after step {} of {}\n", start.first_step, start.total_steps);
   fmt::print("\n{:>9}  {:>8}  {:>10}  {:>9}  {:>9}  {:>9}  {:>7}  {:>7}\n", "epoch", "lr", "train loss", "train acc",
              "test loss", "test acc", "img/s", "time");

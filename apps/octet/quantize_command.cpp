@@ -46,13 +46,13 @@ Network find_network(const QuantizeConfigCommand& command) {
 void print_report(const octet::QuantRetrainReport& report) {
   std::size_t width = 0, type_width = 0;
   for (const auto& layer : report.layers) {
-    width = std::max(width, layer.name.size());
+    width = std::max(width, octet::printable(layer.name).size());
     type_width = std::max(type_width, layer.type.size());
   }
   for (const auto& layer : report.layers)
-    fmt::print("{:<{}}  {:<{}}  {}\n", layer.name, width, layer.type, type_width,
-               layer.quantized ? "quantized" : "skipped: " + layer.reason);
-  for (const std::string& warning : report.warnings) fmt::print("warning: {}\n", warning);
+    fmt::print("{:<{}}  {:<{}}  {}\n", octet::printable(layer.name), width, layer.type, type_width,
+               layer.quantized ? "quantized" : "skipped: " + octet::printable(layer.reason));
+  for (const std::string& warning : report.warnings) fmt::print("warning: {}\n", octet::printable_lines(warning));
 }
 
 }  // namespace
@@ -66,6 +66,7 @@ int run(const QuantizeConfigCommand& command) {
                                          command.definition.empty() ? std::nullopt : std::optional(command.definition));
   print_report(report);
   const auto quantized = std::ranges::count(report.layers, true, &octet::QuantRetrainReport::Layer::quantized);
-  fmt::print("{} of {} layers are quantized: {}\n", quantized, report.layers.size(), command.output.string());
+  fmt::print("{} of {} layers are quantized: {}\n", quantized, report.layers.size(),
+             octet::printable(command.output.string()));
   return kSuccess;
 }

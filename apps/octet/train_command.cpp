@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/experiment/retraining_report.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/train.h"
@@ -36,17 +37,17 @@ std::optional<octet::RunResult> run_experiment(const char* command_name, const T
 
 void print_run(const octet::RunResult& result) {
   fmt::print("weights {}\n", result.weights_sha256);
-  fmt::print("run directory {}\n", result.directory.string());
+  fmt::print("run directory {}\n", octet::printable(result.directory.string()));
 }
 
 void print_layers(const std::vector<octet::ActivationRange>& layers) {
   std::size_t width = 5;
-  for (const octet::ActivationRange& layer : layers) width = std::max(width, layer.layer.size());
+  for (const octet::ActivationRange& layer : layers) width = std::max(width, octet::printable(layer.layer).size());
   fmt::print("{:<{}}  {:>9}  {:>9}  {:>10}  {:>6}  {:>9}\n", "layer", width, "clip min", "clip max", "scale", "offset",
              "clipped");
   for (const octet::ActivationRange& layer : layers)
-    fmt::print("{:<{}}  {:>9.4f}  {:>9.4f}  {:>10.3e}  {:>6}  {:>9}\n", layer.layer, width, layer.grid.clips.min,
-               layer.grid.clips.max, layer.grid.grid.scale, layer.grid.grid.offset,
+    fmt::print("{:<{}}  {:>9.4f}  {:>9.4f}  {:>10.3e}  {:>6}  {:>9}\n", octet::printable(layer.layer), width,
+               layer.grid.clips.min, layer.grid.clips.max, layer.grid.grid.scale, layer.grid.grid.offset,
                fmt::format("{:.4f} %", 100 * layer.clipped_share()));
 }
 

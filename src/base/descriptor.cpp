@@ -10,11 +10,12 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 
 namespace octet::detail {
 
 void fail_errno(const std::filesystem::path& path, const char* action, int error) {
-  fail(path.string(), ": ", action, ": ", std::system_category().message(error));
+  fail(printable(path.string()), ": ", action, ": ", std::system_category().message(error));
 }
 
 InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {

@@ -12,7 +12,7 @@ namespace octet {
 
 std::string Position::to_string() const {
   if (!source) return "";
-  return line > 0 ? text(*source, ':', line, ':', column) : *source;
+  return line > 0 ? text(printable(*source), ':', line, ':', column) : printable(*source);
 }
 
 std::string Position::prefix() const {

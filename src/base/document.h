@@ -138,7 +138,7 @@ Document parse_yaml(std::string_view text, std::string source, const DocumentLim
 
 /// JSON text: on one line, or with `indent` > 0 spread over lines. Reals are written with the fewest digits that read
 /// back as the same value and always look like reals (1.0); what JSON has no number for becomes the string "nan", "inf"
-/// or "-inf". Throws Error if a string is not UTF-8.
+/// or "-inf". Control characters (is_control of utf8.h) are escaped. Throws Error if a string is not UTF-8.
 std::string to_json(const Document& document, int indent = 0);
 
 }  // namespace octet

@@ -8,6 +8,7 @@
 
 #include "octet/base/document.h"
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 
 namespace octet {
 namespace {
@@ -56,7 +57,7 @@ void Document::set(std::string_view path, std::string_view value) {
   Document* target = this;
   for (std::size_t depth = 0; depth < keys.size(); ++depth) {
     if (target->is_null()) *target = map().placed(position);
-    require(target->kind() == Kind::kMap, position.prefix(), depth ? joined(keys, depth) : "the top", " is ",
+    require(target->kind() == Kind::kMap, position.prefix(), depth ? printable(joined(keys, depth)) : "the top", " is ",
             target->describe(), ", not a map");
     Map& members = std::get<Map>(target->value_);
     auto member = std::find_if(members.begin(), members.end(), [&](const Member& m) { return m.key == keys[depth]; });

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -12,10 +13,11 @@
 
 namespace octet {
 
-/// Thrown for every failure that a user can cause. what() reads "where: which op: rule (values)".
+/// Thrown for every failure that a user can cause. what() reads "where: which op: rule (values)", and is fit for a
+/// terminal: control characters other than line breaks are escaped as printable_lines() of utf8.h does it.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message) : std::runtime_error(message) {}
+  explicit Error(const std::string& message);
 };
 
 /// Names where we are ("layer2", "0", "conv1") for the lifetime of the object; the names of all
@@ -52,10 +54,12 @@ void append(std::ostream& out, const T& value) {
 
 }  // namespace detail
 
-/// Joins its arguments into one text; vectors of integers print as [1, 2, 3].
+/// Joins its arguments into one text; vectors of integers print as [1, 2, 3]. Numbers look the same whatever locale the
+/// program has set: such texts are hashed and written to files.
 template <typename... Parts>
 std::string text(const Parts&... parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   (detail::append(out, parts), ...);
   return out.str();
 }

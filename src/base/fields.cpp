@@ -17,7 +17,7 @@ using Kind = Document::Kind;
 
 template <typename... Parts>
 [[noreturn]] void fail_value(const Document& value, const std::string& path, const Parts&... parts) {
-  fail(value.position().prefix(), path, path.empty() ? "" : ": ", parts...);
+  fail(value.position().prefix(), printable(path), path.empty() ? "" : ": ", parts...);
 }
 
 [[noreturn]] void fail_kind(const Document& value, const std::string& path, std::string_view expected) {
@@ -144,13 +144,14 @@ void Fields::finish() const {
     if (hint.empty()) {
       for (const std::string& key : known_) hint += (hint.empty() ? "; known keys: " : ", ") + key;
     }
-    fail(member.position.prefix(), "unknown key ", in_quotes(member.key), name_.empty() ? "" : " in " + name_, hint);
+    fail(member.position.prefix(), "unknown key ", in_quotes(member.key),
+         name_.empty() ? "" : " in " + printable(name_), hint);
   }
 }
 
 void Fields::fail_at(std::string_view key, std::string_view rule) const {
   const Document* found = map_->is_null() ? nullptr : map_->find(key);
-  fail((found ? found->position() : position_).prefix(), path_of(key), ": ", rule);
+  fail((found ? found->position() : position_).prefix(), printable(path_of(key)), ": ", rule);
 }
 
 const Document* Fields::value(std::string_view key, bool optional) {
@@ -165,7 +166,7 @@ const Document* Fields::value(std::string_view key, bool optional) {
       if (std::find(known_.begin(), known_.end(), member.key) == known_.end()) strangers.push_back(member.key);
   }
   const std::string near = nearest_name(key, strangers);
-  fail(position_.prefix(), "missing key ", in_quotes(key), name_.empty() ? "" : " in " + name_,
+  fail(position_.prefix(), "missing key ", in_quotes(key), name_.empty() ? "" : " in " + printable(name_),
        near.empty() ? "" : " (there is " + in_quotes(near) + ")");
 }
 

@@ -12,6 +12,7 @@
 
 #include "octet/base/descriptor.h"
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 
 namespace octet {
 
@@ -87,7 +88,7 @@ void make_parent_folders(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.parent_path();
   std::error_code error;
   if (!folder.empty()) std::filesystem::create_directories(folder, error);
-  require(!error, folder.string(), ": cannot make the folder: ", error.message());
+  require(!error, printable(folder.string()), ": cannot make the folder: ", error.message());
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view contents) {

@@ -2,6 +2,8 @@
 // parse_json of document.h. nlohmann's parser reports what it reads but not where, so it is given a cursor
 // that tells how far it has read: behind the last character of a token, or one further for numbers. The next token then
 // starts at the first byte from there on that is not a blank, comma or colon.
+#include <locale.h>
+
 #include <algorithm>
 #include <iterator>
 
@@ -12,6 +14,22 @@
 
 namespace octet {
 namespace {
+
+/// Gives this thread the numbers of the C locale for its lifetime: nlohmann's parser reads reals with strtod and with
+/// the decimal point that the program's locale has.
+class PlainNumbers {
+ public:
+  PlainNumbers() : plain_(::newlocale(LC_NUMERIC_MASK, "C", nullptr)), before_(::uselocale(plain_)) {}
+  ~PlainNumbers() {
+    ::uselocale(before_);
+    if (plain_) ::freelocale(plain_);
+  }
+  PlainNumbers(const PlainNumbers&) = delete;
+  PlainNumbers& operator=(const PlainNumbers&) = delete;
+
+ private:
+  locale_t plain_, before_;
+};
 
 /// An input iterator over characters that counts its steps.
 class CountingIterator {
@@ -60,6 +78,7 @@ class Reader {
       : text_(text), builder_(text, std::move(source), limits) {}
 
   Document read() {
+    const PlainNumbers plain;
     const char* start = text_.data();
     Json::sax_parse(CountingIterator(start, &consumed_), CountingIterator(start + text_.size(), &consumed_), this);
     return builder_.take();

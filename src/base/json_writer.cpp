@@ -15,18 +15,22 @@ void write_string(std::string& out, std::string_view text) {
   require(invalid_utf8_at(text) == std::string_view::npos, "to_json: ", in_quotes(text), " is not UTF-8");
   constexpr char kDigits[] = "0123456789abcdef";
   out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
+  for (std::size_t i = 0; i < text.size();) {
+    const auto [length, code] = first_character(text.substr(i));
+    const char c = text[i];
+    if (c == '"' || c == '\\') {
       out += {'\\', c};
-    else if (c == '\n')
+    } else if (c == '\n') {
       out += "\\n";
-    else if (c == '\t')
+    } else if (c == '\t') {
       out += "\\t";
-    else if (byte < 0x20 || byte == 0x7F)
-      out += {'\\', 'u', '0', '0', kDigits[byte >> 4], kDigits[byte & 15]};
-    else
-      out += c;
+    } else if (is_control(code)) {  // none has more than four digits
+      out += "\\u";
+      for (int shift = 12; shift >= 0; shift -= 4) out += kDigits[code >> shift & 15];
+    } else {
+      out += text.substr(i, length);
+    }
+    i += length;
   }
   out += '"';
 }

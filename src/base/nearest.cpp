@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "octet/base/utf8.h"
+
 namespace octet {
 namespace {
 
@@ -50,7 +52,7 @@ std::string nearest_name(std::string_view name, std::span<const std::string> val
 
 std::string did_you_mean(std::string_view name, std::span<const std::string> valid) {
   const std::string nearest = nearest_name(name, valid);
-  return nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
+  return nearest.empty() ? "" : "; did you mean " + in_quotes(nearest) + '?';
 }
 
 }  // namespace octet

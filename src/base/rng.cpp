@@ -43,6 +43,9 @@ std::uint32_t Rng::next() {
 
 float Rng::uniform() { return static_cast<float>(next() >> 8) * 0x1p-24F; }
 
+// Not in the header: a program that is compiled with FMA or -Ofast would round it in its own way.
+float Rng::uniform(float low, float high) { return low + (high - low) * uniform(); }
+
 float Rng::normal() {
   const double u = (static_cast<double>(next()) + 1.0) * 0x1p-32;  // (0, 1], so that the logarithm is finite
   const double v = static_cast<double>(next()) * 0x1p-32;

@@ -18,7 +18,7 @@ class Rng {
   /// Uniform in [0, 1), 24 random bits.
   float uniform();
   /// Uniform in [low, high).
-  float uniform(float low, float high) { return low + (high - low) * uniform(); }
+  float uniform(float low, float high);
   /// Standard normal (Box-Muller on two draws).
   float normal();
   /// Uniform integer in [0, bound); bound > 0. Unbiased (Lemire's rejection).

@@ -72,6 +72,18 @@ bool is_one_of(std::string_view text, std::initializer_list<std::string_view> na
   return std::find(names.begin(), names.end(), text) != names.end();
 }
 
+/// `text` with directives such as "%YAML 1.2" made comments: yaml-cpp reads their numbers through the program's locale.
+/// A version other than 1 stays, and is refused; places stay as they are.
+std::string without_version(std::string_view text) {
+  std::string plain(text);
+  for (std::size_t line = 0; line < plain.size(); line = std::min(plain.find('\n', line), plain.size() - 1) + 1) {
+    const std::string_view rest = std::string_view(plain).substr(line);
+    if (rest.starts_with("%YAML 1.")) plain[line] = '#';
+    if (!rest.starts_with('%') && !rest.starts_with('#') && !rest.starts_with('\n') && !rest.starts_with('\r')) break;
+  }
+  return plain;
+}
+
 class Reader final : public YAML::EventHandler {
  public:
   Reader(std::string_view text, std::string source, const DocumentLimits& limits)
@@ -87,7 +99,7 @@ class Reader final : public YAML::EventHandler {
 
   Document read() {
     // yaml-cpp closes a quoted string by itself when the text ends behind a line break; not when a document ends there.
-    std::string closed(text_);
+    std::string closed = without_version(text_);
     closed += closed.ends_with('\n') ? "...\n" : "\n...\n";
     std::istringstream stream(closed);
     try {

@@ -5,6 +5,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/sha256.h"
+#include "octet/base/utf8.h"
 
 namespace octet {
 namespace {
@@ -21,7 +22,7 @@ std::vector<std::string> sorted_names(const fs::path& folder, Wanted wanted) {
       if (!name.starts_with('.') && wanted(entry)) names.push_back(std::move(name));
     }
   } catch (const fs::filesystem_error& error) {
-    fail("ImageFolder: ", folder.string(), ": cannot be listed (", error.code().message(), ")");
+    fail("ImageFolder: ", printable(folder.string()), ": cannot be listed (", error.code().message(), ")");
   }
   std::ranges::sort(names);
   return names;

@@ -7,6 +7,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/utf8.h"
 #include "octet/data/cifar.h"
 #include "octet/data/idx.h"
 
@@ -68,7 +69,7 @@ std::shared_ptr<const Dataset> fashion_mnist(Split split, const std::filesystem:
   const std::filesystem::path labels = directory / (prefix + "-labels-idx1-ubyte.gz");
   for (const std::filesystem::path& file : {images, labels}) {
     std::error_code ignored;  // a file that cannot be looked at is reported as missing, too
-    require(std::filesystem::exists(file, ignored), "fashion_mnist: ", file.string(),
+    require(std::filesystem::exists(file, ignored), "fashion_mnist: ", printable(file.string()),
             " is missing; the Debian package dataset-fashion-mnist provides it in ", kFashionMnistDirectory);
   }
   return idx_dataset(

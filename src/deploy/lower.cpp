@@ -8,6 +8,7 @@
 #include <map>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/deploy/pool_windows.h"
 #include "octet/deploy/program.h"
 #include "octet/deploy/quantized_constants.h"
@@ -85,7 +86,7 @@ class Lowering {
       f.real = add_step("load", LoadInput{}, {}, shape_of(v), false);
     else if (f.real < 0 && f.quantized.tensor >= 0)
       f.real = add_step("dequantize", Dequantize{}, {f.quantized}, shape_of(v), false);
-    require(f.real >= 0, "cannot read \"", value(v).name, "\" here: a constant is not supported");
+    require(f.real >= 0, "cannot read ", in_quotes(value(v).name), " here: a constant is not supported");
     return f.real;
   }
   // Either form, u8 if there is one.
@@ -154,7 +155,7 @@ void Lowering::quantize() {
 void Lowering::dequantize() {
   if (value(input(0)).data) return constants_.define(*node_);
   const Form from = form(input(0));
-  require(from.integers, "reads \"", value(input(0)).name, "\", which is neither constant nor quantized");
+  require(from.integers, "reads ", in_quotes(value(input(0)).name), ", which is neither constant nor quantized");
   const auto [scale, is_signed] = constants_.activation_scale(*node_);
   require(is_signed == from.is_signed, "its zero point has another type than what it reads");
   define_quantized(from.quantized.tensor, scale);

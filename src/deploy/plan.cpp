@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/kernels/channel_sums.h"
 #include "octet/kernels/conv.h"
 #include "octet/kernels/elementwise.h"
@@ -87,7 +88,7 @@ class Binder {
 
   Run make(const Quantize& work) const {
     const Byte q = byte_output();
-    const std::string what = text(step_->name, ": a value that is to be quantized is not finite");
+    const std::string what = text(printable(step_->name), ": a value that is to be quantized is not finite");
     const std::int64_t count = output_count();
     if (work.from_input) {
       const kernels::ImageBatch batch = images(output_shape());

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/deploy/float16.h"
 #include "octet/deploy/packed_scale.h"
 #include "octet/kernels/int8_inference.h"
@@ -36,9 +37,9 @@ void require_within(const char* layer, const char* name, const Size2& value, con
 template <typename Options>
 bool check_common(const char* layer, const Options& o) {
   require_within(layer, "offset_x", o.offset_x, kOffset);
-  require(o.round_mode == "rint", layer, ": round_mode must be rint, got \"", o.round_mode, '"');
+  require(o.round_mode == "rint", layer, ": round_mode must be rint, got ", in_quotes(o.round_mode));
   require(o.output_dtype == "float16" || o.output_dtype == "float32", layer,
-          ": output_dtype must be float16 or float32, got \"", o.output_dtype, '"');
+          ": output_dtype must be float16 or float32, got ", in_quotes(o.output_dtype));
   return o.output_dtype == "float16";
 }
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/graph/attributes.h"
 
 namespace octet::deploy {
@@ -15,7 +16,7 @@ std::vector<std::int64_t> integers(const Value& value) {
   return std::visit(
       [&]<typename T>(const std::vector<T>& values) -> std::vector<std::int64_t> {
         if constexpr (std::is_same_v<T, float> || std::is_same_v<T, std::uint64_t>)
-          fail("\"", value.name, "\" must hold integers");
+          fail(in_quotes(value.name), " must hold integers");
         else
           return {values.begin(), values.end()};
       },
@@ -24,7 +25,7 @@ std::vector<std::int64_t> integers(const Value& value) {
 
 const std::vector<float>& floats_of(const Value& value) {
   const auto* const values = std::get_if<std::vector<float>>(value.data.get());
-  require(values != nullptr, "\"", value.name, "\" must hold float values");
+  require(values != nullptr, in_quotes(value.name), " must hold float values");
   return *values;
 }
 
@@ -53,7 +54,7 @@ std::shared_ptr<const std::vector<std::int8_t>> QuantizedConstant::int8() const 
 const Value& ConstantReader::constant(int value, const char* what) const {
   require(value >= 0, "needs ", what);
   const Value& found = graph_.values[static_cast<std::size_t>(value)];
-  require(found.data != nullptr, what, " \"", found.name, "\" must be constant");
+  require(found.data != nullptr, what, " ", in_quotes(found.name), " must be constant");
   return found;
 }
 

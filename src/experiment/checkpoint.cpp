@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/experiment/experiment.h"
 #include "octet/nn/safetensors.h"
 #include "octet/nn/state.h"
@@ -44,11 +45,11 @@ CheckpointHeader read_checkpoint_header(const std::filesystem::path& path) {
   const safetensors::Metadata metadata = safetensors::File::read(path).metadata();
   const auto part = [&](const std::string& key) {
     const auto found = metadata.find(key);
-    require(found != metadata.end(), path.string(), ": is no checkpoint: its header has no \"", key, '"');
+    require(found != metadata.end(), path.string(), ": is no checkpoint: its header has no ", in_quotes(key));
     return found->second;
   };
   const std::string format = part("format");
-  require(format == kFormat, path.string(), ": the format is \"", format, "\", expected \"", kFormat, '"');
+  require(format == kFormat, path.string(), ": the format is ", in_quotes(format), ", expected ", in_quotes(kFormat));
   const auto document = [&](const std::string& key) { return parse_json(part(key), path.string() + " (" + key + ")"); };
   return {.experiment = document("experiment"),
           .data = document("data"),
@@ -69,8 +70,8 @@ void require_same_run(const std::filesystem::path& path, const CheckpointHeader&
 }
 
 void require_same_machine(const std::filesystem::path& path, const MachineUse& then, const MachineUse& now) {
-  require(same_machine(then, now), path.string(), ": the run was computed by oneDNN ", then.onednn, " with ", then.isa,
-          "; here oneDNN ", now.onednn, " with ", now.isa,
+  require(same_machine(then, now), path.string(), ": the run was computed by oneDNN ", printable(then.onednn), " with ",
+          printable(then.isa), "; here oneDNN ", now.onednn, " with ", now.isa,
           " would end it with other bits, which --allow-other-machine (TrainOptions::allow_other_machine) permits");
 }
 

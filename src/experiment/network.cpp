@@ -6,6 +6,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/utf8.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/setup.h"
 #include "octet/nn/state.h"
@@ -65,7 +66,7 @@ Network network_of_make(const Experiment& experiment, const Shape& input, const 
 }
 
 std::unique_ptr<Module> float_network(const Experiment& experiment) {
-  require(experiment.quantization.has_value(), "experiment ", experiment.name, ": has no quantization");
+  require(experiment.quantization.has_value(), "experiment ", printable(experiment.name), ": has no quantization");
   const std::filesystem::path weights = experiment.quantization->weights;
   require(std::filesystem::exists(weights), "quantization.weights: there is no ", weights.string(),
           ": the float network must be trained first");

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 
 namespace octet {
 namespace {
@@ -30,7 +31,7 @@ bool make_directory(const fs::path& path) {
   std::error_code error;
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
   const bool made = !error && fs::create_directory(path, error);
-  if (error) fail(path.string(), ": cannot make the directory: ", error.message());
+  if (error) fail(printable(path.string()), ": cannot make the directory: ", error.message());
   return made;
 }
 

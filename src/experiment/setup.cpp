@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/data/image_folder.h"
 #include "octet/data/known_datasets.h"
 #include "octet/data/synthetic.h"
@@ -47,12 +48,12 @@ std::shared_ptr<const Dataset> open_checked(const Experiment& experiment, Split 
   auto dataset = std::visit([&](const auto& source) { return open(source, split); }, experiment.data);
   const bool counted = std::holds_alternative<IdxSource>(experiment.data);
   const std::int64_t expected = experiment.model.options.num_classes;
-  require(counted ? dataset->classes() <= expected : dataset->classes() == expected, "experiment ", experiment.name,
-          ": model.num_classes is ", expected, ", but the ", split == Split::kTrain ? "training" : "test", " data has ",
-          dataset->classes(), " classes");
+  require(counted ? dataset->classes() <= expected : dataset->classes() == expected, "experiment ",
+          printable(experiment.name), ": model.num_classes is ", expected, ", but the ",
+          split == Split::kTrain ? "training" : "test", " data has ", dataset->classes(), " classes");
   const std::int64_t channels = dataset->get(0).image.channels;
-  require(channels == experiment.model.options.in_channels, "experiment ", experiment.name, ": model.in_channels is ",
-          experiment.model.options.in_channels, ", but the images of the ",
+  require(channels == experiment.model.options.in_channels, "experiment ", printable(experiment.name),
+          ": model.in_channels is ", experiment.model.options.in_channels, ", but the images of the ",
           split == Split::kTrain ? "training" : "test", " data have ", channels);
   return dataset;
 }
@@ -68,7 +69,7 @@ std::int64_t in_steps(double epochs, std::int64_t steps_per_epoch, std::int64_t 
 Datasets open_datasets(const Experiment& experiment) {
   Datasets sets{open_checked(experiment, Split::kTrain), open_checked(experiment, Split::kTest)};
   if (std::holds_alternative<ImageFolderSource>(experiment.data)) {
-    require(sets.train->class_names() == sets.test->class_names(), "experiment ", experiment.name,
+    require(sets.train->class_names() == sets.test->class_names(), "experiment ", printable(experiment.name),
             ": the folders of data.train and data.test do not have the same names");
   }
   return sets;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/experiment/experiment.h"
 
 namespace octet {
@@ -207,7 +208,7 @@ std::vector<std::string> differences(const Document& a, const Document& b) {
   std::vector<std::string> lines;
   for (const auto& [key, value] : all) {
     const std::string in_a = value_in(values_of_a, key), in_b = value_in(values_of_b, key);
-    if (in_a != in_b) lines.push_back(text(key, ": ", in_a, " and ", in_b));
+    if (in_a != in_b) lines.push_back(text(printable(key), ": ", printable(in_a), " and ", printable(in_b)));
   }
   return lines;
 }

@@ -9,6 +9,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/utf8.h"
 #include "octet/graph/onnx_operators.h"
 #include "octet/graph/onnx_tensor.h"
 
@@ -47,7 +48,7 @@ class GraphReader {
     require(proto_.output_size() > 0, "the graph has no outputs");
     for (const onnx::ValueInfoProto& output : proto_.output()) {
       const auto found = names_.find(output.name());
-      require(found != names_.end(), "output \"", output.name(), "\" is computed by no node");
+      require(found != names_.end(), "output ", in_quotes(output.name()), " is computed by no node");
       graph_.outputs.push_back(found->second);
     }
     return std::move(graph_);
@@ -65,22 +66,22 @@ class GraphReader {
   int add_value(Value value) {
     const int index = static_cast<int>(graph_.values.size());
     require(!value.name.empty(), "a value has no name");
-    require(names_.emplace(value.name, index).second, "the name \"", value.name, "\" is given twice");
+    require(names_.emplace(value.name, index).second, "the name ", in_quotes(value.name), " is given twice");
     graph_.values.push_back(std::move(value));
     return index;
   }
 
   void read_input(const onnx::ValueInfoProto& input) {
     require(input.type().has_tensor_type() && input.type().tensor_type().elem_type() == onnx::TensorProto::FLOAT,
-            "input \"", input.name(), "\" must be a float tensor");
+            "input ", in_quotes(input.name()), " must be a float tensor");
     const onnx::TensorShapeProto& shape = input.type().tensor_type().shape();
     require(input.type().tensor_type().has_shape() && shape.dim_size() >= 1 && shape.dim_size() <= kLargestRank,
-            "input \"", input.name(), "\" must have a shape of 1 to ", kLargestRank, " dimensions");
+            "input ", in_quotes(input.name()), " must have a shape of 1 to ", kLargestRank, " dimensions");
     Value value{Value::Kind::kInput, input.name(), {}, -1};
     for (const onnx::TensorShapeProto::Dimension& size : shape.dim()) {
       value.shape.push_back(size.has_dim_value() ? size.dim_value() : -1);
-      require(value.shape.back() >= -1 && value.shape.back() <= std::numeric_limits<std::int32_t>::max(), "input \"",
-              input.name(), "\" has a size out of range: ", value.shape.back());
+      require(value.shape.back() >= -1 && value.shape.back() <= std::numeric_limits<std::int32_t>::max(), "input ",
+              in_quotes(input.name()), " has a size out of range: ", value.shape.back());
     }
     graph_.inputs.push_back(add_value(std::move(value)));
   }
@@ -88,8 +89,8 @@ class GraphReader {
   int value_named(const std::string& name) const {
     if (name.empty()) return -1;
     const auto found = names_.find(name);
-    require(found != names_.end(), "reads \"", name,
-            "\", which nothing before it computes (a cycle, a wrong order, or a missing value)");
+    require(found != names_.end(), "reads ", in_quotes(name),
+            ", which nothing before it computes (a cycle, a wrong order, or a missing value)");
     return found->second;
   }
 
@@ -98,7 +99,7 @@ class GraphReader {
             " is not supported");
     require(proto.output_size() >= 1 && !proto.output(0).empty(), "has no output");
     for (int i = 1; i < proto.output_size(); ++i)
-      require(proto.output(i).empty(), "output ", i, " (\"", proto.output(i), "\") is not supported");
+      require(proto.output(i).empty(), "output ", i, " (", in_quotes(proto.output(i)), ") is not supported");
     if (proto.op_type() == "Constant") return read_constant(proto);
 
     std::vector<int> inputs;
@@ -116,7 +117,8 @@ class GraphReader {
     for (int i = 0; i < read.least_inputs; ++i)
       require(inputs[static_cast<std::size_t>(i)] >= 0, "input ", i, " is missing");
     if (read.op == "identity") {
-      require(names_.emplace(proto.output(0), inputs[0]).second, "the name \"", proto.output(0), "\" is given twice");
+      require(names_.emplace(proto.output(0), inputs[0]).second, "the name ", in_quotes(proto.output(0)),
+              " is given twice");
       return;
     }
     if (read.op == "clip" || read.op == "reshape") inputs.resize(1);  // the rest has become attributes

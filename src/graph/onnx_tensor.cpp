@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 
 namespace octet::onnx_format {
 namespace {
@@ -20,13 +21,13 @@ constexpr int kLargestRank = 8;
 
 // The number of values, or Error: a product that does not fit would pass for a small one.
 std::int64_t checked_count(const TensorProto& tensor) {
-  require(tensor.dims_size() <= kLargestRank, "tensor \"", tensor.name(), "\": has ", tensor.dims_size(),
+  require(tensor.dims_size() <= kLargestRank, "tensor ", in_quotes(tensor.name()), ": has ", tensor.dims_size(),
           " dimensions, more than ", kLargestRank);
   std::int64_t count = 1;
   for (const std::int64_t size : tensor.dims()) {
-    require(size >= 0, "tensor \"", tensor.name(), "\": has a negative size ", size);
-    require(size == 0 || count <= std::numeric_limits<std::int32_t>::max() / size, "tensor \"", tensor.name(),
-            "\": is too large");
+    require(size >= 0, "tensor ", in_quotes(tensor.name()), ": has a negative size ", size);
+    require(size == 0 || count <= std::numeric_limits<std::int32_t>::max() / size, "tensor ", in_quotes(tensor.name()),
+            ": is too large");
     count *= size;
   }
   return count;
@@ -38,17 +39,19 @@ std::shared_ptr<const ConstantData> read_values(const TensorProto& tensor, const
   const std::int64_t count = checked_count(tensor);
   std::vector<T> values;
   if (tensor.has_raw_data()) {
-    require(tensor.raw_data().size() == static_cast<std::size_t>(count) * sizeof(T), "tensor \"", tensor.name(),
-            "\": holds ", tensor.raw_data().size(), " bytes, its shape needs ", count, " values of ", sizeof(T));
+    require(tensor.raw_data().size() == static_cast<std::size_t>(count) * sizeof(T), "tensor ",
+            in_quotes(tensor.name()), ": holds ", tensor.raw_data().size(), " bytes, its shape needs ", count,
+            " values of ", sizeof(T));
     values.resize(static_cast<std::size_t>(count));
     if (count > 0) std::memcpy(values.data(), tensor.raw_data().data(), tensor.raw_data().size());
   } else {
-    require(field.size() == count, "tensor \"", tensor.name(), "\": holds ", field.size(), " values, its shape needs ",
-            count);
+    require(field.size() == count, "tensor ", in_quotes(tensor.name()), ": holds ", field.size(),
+            " values, its shape needs ", count);
     values.reserve(static_cast<std::size_t>(count));
     for (const auto value : field) {
       if constexpr (std::is_integral_v<T>)
-        require(std::in_range<T>(value), "tensor \"", tensor.name(), "\": the value ", value, " is out of range");
+        if (!std::in_range<T>(value))
+          fail("tensor ", in_quotes(tensor.name()), ": the value ", value, " is out of range");
       values.push_back(static_cast<T>(value));
     }
   }
@@ -70,7 +73,7 @@ std::shared_ptr<const ConstantData> read_data(const TensorProto& tensor) {
     case TensorProto::UINT64:
       return read_values<std::uint64_t>(tensor, tensor.uint64_data());
     default:
-      fail("tensor \"", tensor.name(), "\": element type ", tensor.data_type(),
+      fail("tensor ", in_quotes(tensor.name()), ": element type ", tensor.data_type(),
            " is not supported (float, int8, uint8, int32, int64 and uint64 are)");
   }
 }
@@ -93,9 +96,9 @@ constexpr TensorProto::DataType kType<std::uint64_t> = TensorProto::UINT64;
 }  // namespace
 
 Value read_tensor(const TensorProto& tensor) {
-  require(tensor.data_location() != TensorProto::EXTERNAL && tensor.external_data_size() == 0, "tensor \"",
-          tensor.name(), "\": its data lie in another file, which is not opened");
-  require(!tensor.has_segment(), "tensor \"", tensor.name(), "\": is stored in segments");
+  require(tensor.data_location() != TensorProto::EXTERNAL && tensor.external_data_size() == 0, "tensor ",
+          in_quotes(tensor.name()), ": its data lie in another file, which is not opened");
+  require(!tensor.has_segment(), "tensor ", in_quotes(tensor.name()), ": is stored in segments");
   Value value;
   value.kind = Value::Kind::kConstant;
   value.name = tensor.name();
@@ -105,13 +108,13 @@ Value read_tensor(const TensorProto& tensor) {
 }
 
 void write_tensor(const Value& value, TensorProto& tensor) {
-  require(value.data != nullptr, "\"", value.name, "\" has no data");
+  require(value.data != nullptr, in_quotes(value.name), " has no data");
   tensor.set_name(value.name);
   for (const std::int64_t size : value.shape) tensor.add_dims(size);
   std::visit(
       [&]<typename T>(const std::vector<T>& values) {
-        require(static_cast<std::int64_t>(values.size()) == element_count(value.shape), "\"", value.name, "\" holds ",
-                values.size(), " values, its shape is ", value.shape);
+        require(static_cast<std::int64_t>(values.size()) == element_count(value.shape), in_quotes(value.name),
+                " holds ", values.size(), " values, its shape is ", value.shape);
         tensor.set_data_type(kType<T>);
         tensor.set_raw_data(values.data(), values.size() * sizeof(T));
       },

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/nn/init.h"
 #include "octet/nn/layer_checks.h"
 
@@ -50,7 +51,7 @@ Size2 resolve_padding(const Conv2d::Options& o) {
     return o.padding.size();
   }
   if (name == "valid") return 0;
-  require(name == "same", "Conv2d: padding must be a size, \"same\" or \"valid\" (padding \"", name, "\")");
+  require(name == "same", "Conv2d: padding must be a size, \"same\" or \"valid\" (padding ", in_quotes(name), ")");
   require(o.stride == Size2(1), "Conv2d: padding \"same\" needs stride 1 (stride ", o.stride, ")");
   const Size2 total(o.dilation.h * (o.kernel_size.h - 1), o.dilation.w * (o.kernel_size.w - 1));
   require(total.h % 2 == 0 && total.w % 2 == 0,

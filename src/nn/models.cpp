@@ -3,6 +3,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/nearest.h"
+#include "octet/base/utf8.h"
 #include "octet/nn/resnet.h"
 
 namespace octet {
@@ -54,7 +55,7 @@ std::unique_ptr<Module> make_model(std::string_view name, const ModelOptions& op
                                                     .zero_init_residual = options.zero_init_residual},
                                     rng);
   }
-  fail("make_model: there is no model \"", name, '"', did_you_mean(name, model_names()));
+  fail("make_model: there is no model ", in_quotes(name), did_you_mean(name, model_names()));
 }
 
 std::vector<std::string> model_names() {

@@ -11,6 +11,7 @@
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
 #include "octet/base/nearest.h"
+#include "octet/base/utf8.h"
 
 namespace octet {
 namespace {
@@ -120,7 +121,7 @@ Child* Module::find_slot(std::string_view path) {
 void Module::fail_unknown_path(std::string_view path) {
   std::vector<std::string> paths;
   walk(*this, "", [&](const std::string& valid, Module&) { paths.push_back(valid); });
-  fail(type_name(), ": no module is called \"", path, '"', did_you_mean(path, paths));
+  fail(type_name(), ": no module is called ", in_quotes(path), did_you_mean(path, paths));
 }
 
 Module& Module::at(std::string_view path) { return path.empty() ? *this : slot(path).module(); }
@@ -144,16 +145,16 @@ std::int64_t Module::parameter_count() const {
 void Module::require_new_name(const std::string& name, const char* what) const {
   const auto is_taken = [&](const auto& named) { return named.name == name; };
   require(!name.empty() && name.find('.') == std::string::npos, type_name(), ": the name of a ", what,
-          " must not be empty or hold a dot (\"", name, "\")");
+          " must not be empty or hold a dot (", in_quotes(name), ")");
   const bool taken = std::ranges::any_of(parameters_, is_taken) || std::ranges::any_of(buffers_, is_taken) ||
                      std::ranges::any_of(counters_, [&](const auto& counter) { return counter->name == name; }) ||
                      std::ranges::any_of(children_, [&](const auto& child) { return child->name() == name; });
-  require(!taken, type_name(), ": the name \"", name, "\" of a ", what, " is taken");
+  require(!taken, type_name(), ": the name ", in_quotes(name), " of a ", what, " is taken");
 }
 
 Child& Module::add(std::string name, std::unique_ptr<Module> module) {
   require_new_name(name, "child");
-  require(module != nullptr, type_name(), ": the child \"", name, "\" is null");
+  require(module != nullptr, type_name(), ": the child ", in_quotes(name), " is null");
   return *children_.emplace_back(std::make_unique<Child>(std::move(name), std::move(module)));
 }
 
@@ -163,14 +164,14 @@ Tensor Module::add_parameter(std::string name, Tensor tensor) {
 
 Tensor Module::add_shared_parameter(std::string name, Tensor tensor) {
   require_new_name(name, "parameter");
-  require(tensor.defined(), type_name(), ": the parameter \"", name, "\" is undefined");
+  require(tensor.defined(), type_name(), ": the parameter ", in_quotes(name), " is undefined");
   parameters_.push_back({std::move(name), tensor});
   return tensor;
 }
 
 Tensor Module::add_buffer(std::string name, Tensor tensor) {
   require_new_name(name, "buffer");
-  require(tensor.defined(), type_name(), ": the buffer \"", name, "\" is undefined");
+  require(tensor.defined(), type_name(), ": the buffer ", in_quotes(name), " is undefined");
   buffers_.push_back({std::move(name), tensor});
   return tensor;
 }

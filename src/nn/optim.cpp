@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/kernels/elementwise.h"
 #include "octet/kernels/optimizer.h"
 #include "octet/kernels/reduce.h"
@@ -51,9 +52,9 @@ Optimizer::Optimizer(const char* name, std::vector<ParameterGroup> groups, doubl
     require_not_negative(name_, "weight_decay", group.weight_decay.value_or(0.0));
     require_not_negative(name_, "lr_scale", group.lr_scale);
     for (const auto& [parameter, tensor] : group.parameters) {
-      require(tensor.defined(), name_, ": the parameter \"", parameter, "\" is undefined");
+      require(tensor.defined(), name_, ": the parameter ", in_quotes(parameter), " is undefined");
       const bool is_new = bodies.insert(tensor.body().get()).second && names.insert(parameter).second;
-      require(is_new, name_, ": the parameter \"", parameter, "\" is there twice");
+      require(is_new, name_, ": the parameter ", in_quotes(parameter), " is there twice");
     }
   }
   require(!bodies.empty(), name_, ": there are no parameters");

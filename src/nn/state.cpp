@@ -8,6 +8,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/nearest.h"
+#include "octet/base/utf8.h"
 #include "octet/nn/safetensors.h"
 
 namespace octet {
@@ -28,9 +29,9 @@ std::vector<StateEntry> collect(Module& module, bool whole_run) {
 }
 
 void check_entry(const StateEntry& entry) {
-  require(entry.tensor.defined() != (entry.counter != nullptr), "state: ", entry.name,
+  require(entry.tensor.defined() != (entry.counter != nullptr), "state: ", printable(entry.name),
           ": an entry is either a tensor or a counter");
-  require(entry.counter || entry.tensor.layout() == Layout::kRowMajor, "state: ", entry.name,
+  require(entry.counter || entry.tensor.layout() == Layout::kRowMajor, "state: ", printable(entry.name),
           ": activations cannot be saved, only row-major tensors");
 }
 
@@ -40,9 +41,9 @@ std::string mismatch(const StateEntry& entry, const safetensors::Entry& in_file)
       entry.counter ? in_file.type == safetensors::Type::kI64 : safetensors::File::is_float(in_file.type);
   const Shape shape = entry.counter ? Shape{} : entry.tensor.shape();
   if (!type_fits)
-    return text(entry.name, ": ", entry.counter ? "I64" : "F32", " here, ", safetensors::type_name(in_file.type),
-                " in the file");
-  if (shape != in_file.shape) return text(entry.name, ": ", shape, " here, ", in_file.shape, " in the file");
+    return text(printable(entry.name), ": ", entry.counter ? "I64" : "F32", " here, ",
+                safetensors::type_name(in_file.type), " in the file");
+  if (shape != in_file.shape) return text(printable(entry.name), ": ", shape, " here, ", in_file.shape, " in the file");
   return "";
 }
 
@@ -51,7 +52,9 @@ std::string list_names(const char* what, const std::vector<std::string>& names, 
   std::string list = text(names.size(), ' ', what, ": ");
   for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i) {
     const std::string nearest = nearest_name(names[i], valid);
-    list += text(i ? ", " : "", names[i], nearest.empty() ? "" : " (the file has " + nearest + ")");
+    list += i ? ", " : "";
+    list += printable(names[i]);
+    if (!nearest.empty()) list += " (the file has " + printable(nearest) + ")";
   }
   if (names.size() > kNamesShown) list += text(" and ", names.size() - kNamesShown, " more");
   return list;
@@ -95,7 +98,7 @@ LoadReport load_state(const std::filesystem::path& path, std::span<const StateEn
   std::set<std::string_view> known;
   for (const StateEntry& entry : entries) {
     check_entry(entry);
-    require(known.insert(entry.name).second, "state: ", entry.name, ": the name is there twice");
+    require(known.insert(entry.name).second, "state: ", printable(entry.name), ": the name is there twice");
     const safetensors::Entry* const in_file = file.find(entry.name);
     if (!in_file) {
       if (entry.required) report.missing.push_back(entry.name);

@@ -66,6 +66,10 @@ std::map<const QatModule*, Child*> entrances(Module& model) {
 
 }  // namespace
 
+double ActivationRange::clipped_share() const {
+  return values > 0 ? static_cast<double>(clipped) / static_cast<double>(values) : 0.0;
+}
+
 std::vector<ActivationRange> activation_ranges(Module& model, const std::function<void()>& forwards) {
   std::vector<ActivationRange> ranges;
   std::vector<const QatModule*> owners;  // of each range's quantizer

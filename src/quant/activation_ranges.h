@@ -17,7 +17,7 @@ struct ActivationRange {
   std::int64_t values = 0;   ///< that its quantizer met
   std::int64_t clipped = 0;  ///< of these, how many lay beyond the grid
 
-  double clipped_share() const { return values > 0 ? static_cast<double>(clipped) / static_cast<double>(values) : 0.0; }
+  double clipped_share() const;
 };
 
 /// The range of every quantized layer's input, in the order of registration, with counts of the values that `forwards`

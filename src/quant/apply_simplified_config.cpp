@@ -87,7 +87,7 @@ bool channel_wise_for(const QuantizableLayer& layer, const QuantBlocks& blocks, 
 DstType weight_type_for(const QuantizableLayer& layer, DstType type, bool enabled, std::vector<std::string>& warnings) {
   if (type != DstType::kInt4 || (layer.groups == 1 && layer.in_channels % 2 == 0)) return type;
   if (enabled)
-    warnings.push_back(text(layer.name, ": INT4 weights become INT8, because ",
+    warnings.push_back(text(printable(layer.name), ": INT4 weights become INT8, because ",
                             layer.groups > 1 ? "the layer has groups" : "its number of input channels is odd"));
   return DstType::kInt8;
 }

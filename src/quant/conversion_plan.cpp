@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 
 namespace octet {
 namespace {
@@ -14,7 +15,7 @@ const Node& node_of(const Graph& graph, const std::string& layer) {
     return node.module == layer && (node.op == "conv2d" || node.op == "conv_transpose2d" || node.op == "linear");
   };
   const auto found = std::ranges::find_if(graph.nodes, is_layer);
-  require(found != graph.nodes.end(), layer, ": does not run for this input");
+  require(found != graph.nodes.end(), printable(layer), ": does not run for this input");
   return *found;
 }
 

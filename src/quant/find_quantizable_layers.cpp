@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 #include "octet/nn/conv_layers.h"
 #include "octet/quant/qat_layers.h"
 #include "octet/quant/quantizable_layers.h"
@@ -61,7 +62,7 @@ std::ptrdiff_t runs(const Graph& graph, const QuantizableLayer& layer) {
 std::vector<QuantizableLayer> find_quantizable_layers(Module& model, const Graph& graph) {
   std::vector<Found> found;
   model.visit([&](const std::string& path, Module& module) {
-    require(!is_qat(module), "the model is quantized already: ", path.empty() ? "it" : path, " is a ",
+    require(!is_qat(module), "the model is quantized already: ", path.empty() ? "it" : printable(path), " is a ",
             module.type_name());
     if (std::optional<Found> layer = describe(path, module)) found.push_back(std::move(*layer));
   });

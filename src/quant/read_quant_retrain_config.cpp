@@ -17,14 +17,14 @@ namespace {
 using Kind = Document::Kind;
 
 [[noreturn]] void fail_kind(const Document& value, const std::string& path, std::string_view expected) {
-  fail(value.position().prefix(), path, ": expected ", expected, ", got ", value.describe());
+  fail(value.position().prefix(), printable(path), ": expected ", expected, ", got ", value.describe());
 }
 
 // JSON's null is a value of a wrong type here, and not a missing one.
 void refuse_nulls(const Document& map, const std::string& path) {
   for (const Document::Member& member : map.members())
     if (member.value.is_null())
-      fail(member.value.position().prefix(), path, member.key, ": expected a value, got null");
+      fail(member.value.position().prefix(), printable(path + member.key), ": expected a value, got null");
 }
 
 DstType get_type(Fields& block) {
@@ -81,7 +81,7 @@ LayerRetrainConfig read_layer(const Document::Member& member, const QuantizableL
   if (member.value.kind() != Kind::kMap) fail_kind(member.value, facts.name, "an object");
   refuse_nulls(member.value, facts.name + '.');
   for (const Document::Member& inner : member.value.members()) {
-    require(!inner.key.starts_with("regular_prune_"), inner.position.prefix(), facts.name, '.', inner.key,
+    require(!inner.key.starts_with("regular_prune_"), inner.position.prefix(), printable(facts.name + '.' + inner.key),
             ": pruning has no place in this configuration");
     if (inner.key.ends_with("_config") && inner.value.kind() == Kind::kMap)
       refuse_nulls(inner.value, facts.name + '.' + inner.key + '.');

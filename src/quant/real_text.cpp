@@ -2,7 +2,6 @@
 #include "octet/quant/real_text.h"
 
 #include <charconv>
-#include <cstdlib>
 #include <string_view>
 
 namespace octet {
@@ -14,7 +13,9 @@ std::string real_text(double value) {
   std::string text(digits, std::to_chars(digits, digits + kMost, value, std::chars_format::scientific).ptr);
   const std::size_t e = text.find('e');
   if (e == std::string::npos) return text;  // nan, inf
-  const int exponent = std::atoi(text.c_str() + e + 1);
+  int exponent = 0;
+  const char* const sign = text.data() + e + 1;  // which is always there, and from_chars knows no plus
+  std::from_chars(sign + (*sign == '+'), text.data() + text.size(), exponent);
   if (exponent < kSmallest || exponent > kLargest) return text;
   text.assign(digits, std::to_chars(digits, digits + kMost, value, std::chars_format::fixed).ptr);
   return text.find('.') == std::string::npos ? text + ".0" : text;
@@ -23,8 +24,10 @@ std::string real_text(double value) {
 std::string real_text(float value) {
   constexpr std::size_t kMost = 40;
   char digits[kMost];
-  *std::to_chars(digits, digits + kMost - 1, value, std::chars_format::scientific).ptr = '\0';
-  return real_text(std::strtod(digits, nullptr));
+  const char* const end = std::to_chars(digits, digits + kMost, value, std::chars_format::scientific).ptr;
+  double shortest = 0;
+  std::from_chars(digits, end, shortest);
+  return real_text(shortest);
 }
 
 }  // namespace octet

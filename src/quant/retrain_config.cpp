@@ -15,7 +15,7 @@ namespace {
 using Kind = Document::Kind;
 
 [[noreturn]] void fail_value(const std::string& key, const Document& value, std::string_view rule) {
-  fail(value.position().prefix(), key, ": must be ", rule, ", got ", value.describe());
+  fail(value.position().prefix(), printable(key), ": must be ", rule, ", got ", value.describe());
 }
 
 // Whether the reference, where any value is true or false, takes it for true.

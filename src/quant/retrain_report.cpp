@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "octet/base/error.h"
+#include "octet/base/utf8.h"
 
 namespace octet {
 namespace {
@@ -25,7 +26,7 @@ QuantRetrainReport retrain_report(std::span<const QuantizableLayer> layers, cons
                                        : layer.obstacle.empty() ? "the configuration skips it"
                                                                 : layer.obstacle});
     if (enabled && layer.in_channels <= kFewChannels)
-      report.warnings.push_back(text(layer.name, ": quantizing a layer with ", layer.in_channels,
+      report.warnings.push_back(text(printable(layer.name), ": quantizing a layer with ", layer.in_channels,
                                      " input channels is not recommended (", kFewChannels, " or fewer)"));
   }
   return report;

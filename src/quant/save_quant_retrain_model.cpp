@@ -6,6 +6,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/utf8.h"
 #include "octet/graph/onnx_writer.h"
 #include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/deployed_graph.h"
@@ -49,11 +50,11 @@ void check_conversion(Module& model, const QuantRetrainConfig& config, const std
   require(!converted.empty(), kOp, "the model has no quantized layers; create_quant_retrain_model() makes them");
   for (const LayerRetrainConfig& layer : config.layers) {
     const auto found = converted.find(layer.name);
-    require(layer.retrain_enable == (found != converted.end()), kOp, "layer ", layer.name, " is ",
+    require(layer.retrain_enable == (found != converted.end()), kOp, "layer ", printable(layer.name), " is ",
             layer.retrain_enable ? "enabled" : "disabled", " in ", config_file.string(), " but ",
             layer.retrain_enable ? "not " : "", "quantized in the model");
-    require(!layer.retrain_enable || fits(found->second->config(), layer, config.batch_num), kOp, "layer ", layer.name,
-            " was converted with other settings than those in ", config_file.string());
+    require(!layer.retrain_enable || fits(found->second->config(), layer, config.batch_num), kOp, "layer ",
+            printable(layer.name), " was converted with other settings than those in ", config_file.string());
   }
 }
 

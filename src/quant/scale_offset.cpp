@@ -29,6 +29,11 @@ ScaleOffset symmetric(float max, float min, const IntegerRange& range) {
 
 }  // namespace
 
+float IntegerRange::half() const { return static_cast<float>(std::int64_t{1} << (bits - 1)); }
+float IntegerRange::low() const { return -half(); }
+float IntegerRange::high() const { return half() - 1.0F; }
+float IntegerRange::steps() const { return 2.0F * half() - 1.0F; }
+
 ScaleOffset scale_offset(float max, float min, int bits, Symmetry symmetry) {
   require(bits == 4 || bits == 8 || bits == 16, "scale_offset: bits must be 4, 8 or 16 (bits ", bits, ")");
   const IntegerRange range{bits};

@@ -13,11 +13,11 @@ inline constexpr float kSmallestScale = 0x1p-23F;
 struct IntegerRange {
   int bits = 8;
 
-  float half() const { return static_cast<float>(std::int64_t{1} << (bits - 1)); }
-  float low() const { return -half(); }
-  float high() const { return half() - 1.0F; }
+  float half() const;
+  float low() const;
+  float high() const;
   /// high - low, 2^bits - 1: the number of steps.
-  float steps() const { return 2.0F * half() - 1.0F; }
+  float steps() const;
 };
 
 /// kAsymmetric: the range, widened to hold 0, covers all integers. kSymmetric: offset 0.

@@ -10,6 +10,7 @@
 #include "octet/base/error.h"
 #include "octet/base/fields.h"
 #include "octet/base/file.h"
+#include "octet/base/utf8.h"
 #include "octet/quant/protobuf_text.h"
 
 namespace octet {
@@ -23,7 +24,7 @@ void refuse_nulls(const Document& value) {
     for (const Document& item : value.items()) refuse_nulls(item);
   if (value.kind() == Document::Kind::kMap)
     for (const Document::Member& member : value.members()) {
-      require(!member.value.is_null(), member.value.position().prefix(), member.key,
+      require(!member.value.is_null(), member.value.position().prefix(), printable(member.key),
               ": the value is missing; write {} for defaults");
       refuse_nulls(member.value);
     }

@@ -29,6 +29,19 @@ TEST(Error, RequireThrowsOnlyWhenTheRuleIsBroken) {
   EXPECT_EQ(error_text([] { require(false, "groups divide channels"); }), "groups divide channels");
 }
 
+TEST(Error, SaysNothingThatATerminalWouldObey) {
+  const ContextScope node("\x1B[2Jconv\n");
+  EXPECT_EQ(error_text([] { fail("class \x1B]0;owned\x07, line\nbreak \xC2\x9B\xFF"); }),
+            "\\x1b[2Jconv\\x0a: class \\x1b]0;owned\\x07, line\nbreak \\u009b\\xff");
+  EXPECT_STREQ(Error("\x1B[0m").what(), "\\x1b[0m");
+}
+
+TEST(Error, StartsWithPartsOfLongNamesOnly) {
+  const std::string name(100'000, 'n');
+  const ContextScope node(name);
+  EXPECT_EQ(error_text([] { fail("no"); }).size(), std::string("... (100000 characters): no").size() + 200);
+}
+
 TEST(ContextScope, StartsMessagesWithThePathOfLiveScopes) {
   const ContextScope layer("layer2");
   const ContextScope nameless("");

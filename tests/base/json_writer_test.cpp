@@ -57,5 +57,11 @@ TEST(ToJson, RefusesStringsThatAreNotUtf8) {
   EXPECT_EQ(test::error_text([] { to_json(Document::map({{"\xC3", 1}})); }), "to_json: \"\\xc3\" is not UTF-8");
 }
 
+TEST(ToJson, EscapesWhatATerminalWouldObey) {
+  const std::string json = to_json(Document("\x1B\xC2\x9B\xE2\x80\xAE\xC3\xA9"));
+  EXPECT_EQ(json, "\"\\u001b\\u009b\\u202e\xC3\xA9\"");
+  EXPECT_EQ(parse_json(json, "").as_string(), "\x1B\xC2\x9B\xE2\x80\xAE\xC3\xA9");
+}
+
 }  // namespace
 }  // namespace octet
