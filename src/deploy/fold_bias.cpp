@@ -7,10 +7,20 @@
 namespace octet::deploy {
 namespace {
 
-// The node that computes `value` for one reader only, if it is a layer that could have a bias and has none.
+// How often each value is read.
+std::vector<int> count_readers(const Graph& graph) {
+  std::vector<int> counts(graph.values.size());
+  for (const Node& node : graph.nodes)
+    for (const int value : node.inputs)
+      if (value >= 0) ++counts[static_cast<std::size_t>(value)];
+  for (const int value : graph.outputs) ++counts[static_cast<std::size_t>(value)];
+  return counts;
+}
+
+// The node that computes `value`, if it is a layer that could have a bias and has none.
 Node* layer_without_bias(Graph& graph, int value) {
   const int producer = graph.values[static_cast<std::size_t>(value)].producer;
-  if (producer < 0 || graph.readers(value).size() != 1 || std::ranges::count(graph.outputs, value) > 0) return nullptr;
+  if (producer < 0) return nullptr;
   Node& node = graph.nodes[static_cast<std::size_t>(producer)];
   const bool takes_bias = node.op == "linear" || node.op == "conv2d" || node.op == "conv_transpose2d";
   return takes_bias && (node.inputs.size() < 3 || node.inputs[2] < 0) ? &node : nullptr;
@@ -28,11 +38,13 @@ bool is_constant(const Graph& graph, int value) {
 }  // namespace
 
 Graph fold_bias(Graph graph) {
+  const std::vector<int> reads = count_readers(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     if (graph.nodes[i].op != "add") continue;
     std::vector<int> operands = graph.nodes[i].inputs;
     if (is_constant(graph, operands[0])) std::swap(operands[0], operands[1]);
     if (!is_constant(graph, operands[1]) || is_constant(graph, operands[0])) continue;
+    if (reads[static_cast<std::size_t>(operands[0])] != 1) continue;
     Node* const layer = layer_without_bias(graph, operands[0]);
     const Shape& shape = graph.values[static_cast<std::size_t>(graph.nodes[i].output)].shape;
     const std::int64_t channels = shape.size() == 4 ? shape[1] : shape.back();

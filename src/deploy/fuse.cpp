@@ -3,6 +3,7 @@
 // results. A layer takes in the steps that follow it as long as nobody else reads what lies between, and as long as
 // their order is that of the stages.
 #include <algorithm>
+#include <utility>
 
 #include "octet/deploy/program.h"
 
@@ -11,7 +12,16 @@ namespace {
 
 class Fuser {
  public:
-  explicit Fuser(Program& program) : program_(program) {}
+  explicit Fuser(Program& program)
+      : program_(program), reads_(program.tensors.size()), views_(program.tensors.size()), quantizers_(reads_.size()) {
+    for (const TensorInfo& tensor : program.tensors) ++views_[static_cast<std::size_t>(tensor.storage)];
+    for (std::size_t i = 0; i < program.steps.size(); ++i) {
+      note(i);
+      if (std::holds_alternative<Quantize>(program.steps[i].work))
+        for (const Operand& operand : program.steps[i].inputs)
+          quantizers_[static_cast<std::size_t>(operand.tensor)].push_back(i);
+    }
+  }
 
   void run() {
     // Backwards: of two layers whose results are added, the later one takes the addition.
@@ -25,33 +35,48 @@ class Fuser {
 
   bool alive(std::size_t i) const { return !program_.steps[i].name.empty() || program_.steps[i].output >= 0; }
 
-  std::vector<std::size_t> readers(int tensor) const {
-    std::vector<std::size_t> found;
-    for (std::size_t i = 0; i < program_.steps.size(); ++i)
-      for (const Operand& operand : program_.steps[i].inputs)
-        if (operand.tensor == tensor) found.push_back(i);
-    // The network's output, and whoever reads the same memory in another shape, are readers, too.
-    if (tensor == program_.output) found.push_back(program_.steps.size());
-    for (std::size_t t = 0; t < program_.tensors.size(); ++t)
-      if (static_cast<int>(t) != tensor && program_.tensors[t].storage == storage(tensor))
-        found.push_back(program_.steps.size());
-    return found;
+  // Who reads a tensor, in so far as it matters: once there is one reader, `sum` is that step.
+  struct Reads {
+    std::size_t count = 0, sum = 0;
+  };
+
+  Reads& reads(int tensor) { return reads_[static_cast<std::size_t>(tensor)]; }
+  void note(std::size_t i) {
+    for (const Operand& operand : program_.steps[i].inputs) {
+      ++reads(operand.tensor).count;
+      reads(operand.tensor).sum += i;
+    }
+  }
+  void forget(std::size_t i) {
+    for (const Operand& operand : program_.steps[i].inputs) {
+      --reads(operand.tensor).count;
+      reads(operand.tensor).sum -= i;
+    }
   }
   int storage(int tensor) const { return program_.tensors[static_cast<std::size_t>(tensor)].storage; }
 
-  // The step that alone reads `tensor`, or none.
+  // Whether one step alone reads `tensor`: the network's output, and whoever reads the same memory in another shape,
+  // are readers, too.
+  bool has_one_reader(int tensor) const {
+    return reads_[static_cast<std::size_t>(tensor)].count == 1 && tensor != program_.output &&
+           views_[static_cast<std::size_t>(storage(tensor))] == 1;
+  }
   std::optional<std::size_t> only_reader(int tensor) const {
-    const std::vector<std::size_t> all = readers(tensor);
-    if (all.size() != 1 || all[0] == program_.steps.size()) return {};
-    return all[0];
+    if (!has_one_reader(tensor)) return {};
+    return reads_[static_cast<std::size_t>(tensor)].sum;
   }
 
-  void erase(std::size_t i) { program_.steps[i] = Step{}; }
+  void erase(std::size_t i) {
+    forget(i);
+    program_.steps[i] = Step{};
+  }
 
   // The layer takes the place of step `at`, which is later, so that everything it now reads is there.
   std::size_t move_to(std::size_t layer, std::size_t at) {
-    program_.steps[at] = std::move(program_.steps[layer]);
-    erase(layer);
+    forget(at);
+    forget(layer);
+    program_.steps[at] = std::exchange(program_.steps[layer], Step{});
+    note(at);
     return at;
   }
 
@@ -92,7 +117,9 @@ class Fuser {
     epilogue.residual =
         other.scale ? kernels::Int8Epilogue::Residual::kQuantized : kernels::Int8Epilogue::Residual::kFloat;
     if (other.scale) epilogue.residual_scale = *other.scale;
+    forget(i);
     step.inputs.push_back(other);
+    note(i);
     step.operation += inner ? " + quantize + add" : " + add";
     step.output = add.output;
     step.quantized_output = -1;
@@ -103,14 +130,12 @@ class Fuser {
   // Takes in one quantization of the result, and goes on after it if an addition is all that reads it.
   Stage take_quantize(std::size_t& i, Stage stage) {
     Step& step = program_.steps[i];
-    const std::vector<std::size_t> all = readers(step.output);
-    const auto found = std::ranges::find_if(all, [&](std::size_t r) {
-      return r < program_.steps.size() && std::holds_alternative<Quantize>(program_.steps[r].work);
-    });
+    const std::vector<std::size_t>& all = quantizers_[static_cast<std::size_t>(step.output)];
+    const auto found = std::ranges::find_if(all, [&](std::size_t r) { return alive(r); });
     if (found == all.end()) return Stage::kDone;
     const Int8Scale scale = std::get<Quantize>(program_.steps[*found].work).scale;
     const int q = program_.steps[*found].output;
-    const bool alone = all.size() == 1;
+    const bool alone = has_one_reader(step.output);
     if (const std::optional<std::size_t> reader = only_reader(q); alone && reader && stage == Stage::kAffine) {
       for (const Operand& operand : program_.steps[*reader].inputs)
         if (operand.tensor == q && operand.scale && operand.scale->scale == scale.scale &&
@@ -146,6 +171,9 @@ class Fuser {
   }
 
   Program& program_;
+  std::vector<Reads> reads_;                          // of each tensor
+  std::vector<int> views_;                            // tensors of each storage
+  std::vector<std::vector<std::size_t>> quantizers_;  // steps that quantize each tensor
 };
 
 // What additions that no layer took in read in u8 is dequantized first.

@@ -28,9 +28,36 @@ struct Form {
 
 bool same(const Int8Scale& a, const Int8Scale& b) { return a.scale == b.scale && a.zero_point == b.zero_point; }
 
+// Nodes that read each value; a node that reads it twice is there twice.
+std::vector<std::vector<int>> readers_of(const Graph& graph) {
+  std::vector<std::vector<int>> readers(graph.values.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+    for (const int value : graph.nodes[i].inputs)
+      if (value >= 0) readers[static_cast<std::size_t>(value)].push_back(static_cast<int>(i));
+  return readers;
+}
+
+// Of what is made of constants: scales, biases, windows, weights in another form. Many nodes may read one constant, so
+// that the size of the file is no bound.
+constexpr std::int64_t kMostConstantBytes = std::int64_t{1} << 30;
+
+std::int64_t bytes(const std::vector<float>& values) { return std::ssize(values) * 4; }
+std::int64_t constant_bytes(const Int8Conv& w) { return bytes(w.epilogue.bias) + bytes(w.epilogue.scale); }
+std::int64_t constant_bytes(const FloatConv& w) { return bytes(w.bias); }
+std::int64_t constant_bytes(const FloatLinear& w) { return bytes(w.bias); }
+std::int64_t constant_bytes(const BatchNorm& w) { return bytes(w.mean) + bytes(w.scale) + bytes(w.shift); }
+std::int64_t constant_bytes(const AveragePool& w) {
+  return (std::ssize(w.shape.rows) + std::ssize(w.shape.columns)) * static_cast<std::int64_t>(sizeof(kernels::Window));
+}
+template <typename Work>
+std::int64_t constant_bytes(const Work&) {
+  return 0;
+}
+
 class Lowering {
  public:
-  explicit Lowering(const Graph& graph) : graph_(graph), forms_(graph.values.size()) {}
+  Lowering(const Graph& graph, SharedConstants& shared)
+      : graph_(graph), shared_(shared), forms_(graph.values.size()), readers_(readers_of(graph)) {}
 
   Program run() {
     require(graph_.inputs.size() == 1 && graph_.outputs.size() == 1,
@@ -70,6 +97,7 @@ class Lowering {
     Step step;
     step.name = node_ ? (node_->module.empty() ? value(node_->output).name : node_->module) : "output";
     step.operation = operation;
+    count_constants(std::visit([](const auto& w) { return constant_bytes(w); }, work));
     step.work = std::move(work);
     step.inputs = std::move(inputs);
     step.output = add_tensor(shape, quantized);
@@ -118,8 +146,19 @@ class Lowering {
   bool runs_in_int8(const QuantizedConstant* weight, std::size_t channel_axis) const;
   std::vector<float> float_bias(std::int64_t channels);
 
+  void count_constants(std::int64_t bytes) {
+    constant_bytes_ += bytes;
+    require(constant_bytes_ <= kMostConstantBytes, "what is made of constants up to here takes ", constant_bytes_,
+            " bytes, more than ", kMostConstantBytes);
+  }
+  SharedConstants::Floats weights(int v, bool transposed);
+  SharedConstants::Integers integers(int v, bool transposed);
+
   const Graph& graph_;
+  SharedConstants& shared_;
   std::vector<Form> forms_;
+  std::vector<std::vector<int>> readers_;  // of each value
+  std::int64_t constant_bytes_ = 0;
   Program program_;
   const Node* node_ = nullptr;
   ConstantReader constants_{graph_};
@@ -165,7 +204,7 @@ void Lowering::dequantize() {
 std::optional<Int8Scale> Lowering::scale_of_all_readers(int v) {
   std::optional<Int8Scale> found;
   if (std::ranges::count(graph_.outputs, v) > 0) return {};
-  for (const int reader : graph_.readers(v)) {
+  for (const int reader : readers_[static_cast<std::size_t>(v)]) {
     const Node& node = graph_.nodes[static_cast<std::size_t>(reader)];
     if (node.op != "quantize") return {};
     const Int8Scale scale = constants_.activation_scale(node).scale;
@@ -203,6 +242,22 @@ std::vector<float> Lowering::float_bias(std::int64_t channels) {
   return bias;
 }
 
+SharedConstants::Floats Lowering::weights(int v, bool transposed) {
+  return shared_.floats(v, transposed, [&]() -> SharedConstants::Floats {
+    const auto* const plain = value(v).data ? std::get_if<std::vector<float>>(value(v).data.get()) : nullptr;
+    if (plain && !transposed) return {value(v).data, plain};  // the model's own
+    count_constants(element_count(shape_of(v)) * 4);
+    std::vector<float> values = constants_.floats(v);
+    if (transposed) values = transpose(values, shape_of(v));
+    return std::make_shared<const std::vector<float>>(std::move(values));
+  });
+}
+
+SharedConstants::Integers Lowering::integers(int v, bool transposed) {
+  const SharedConstants::Integers plain = constants_.quantized(v)->int8();
+  return transposed ? shared_.transposed(v, [&] { return transpose(*plain, shape_of(v)); }) : plain;
+}
+
 void Lowering::conv(bool transposed) {
   const Shape &x = shape_of(input(0)), &w = shape_of(input(1)), &y = shape_of(node_->output);
   kernels::ConvShape s;
@@ -226,13 +281,13 @@ void Lowering::conv(bool transposed) {
     Int8Conv work{.shape = s, .transposed = transposed, .weights = weight->int8(), .epilogue = {}};
     return int8_layer(name, std::move(work), form(input(0)).quantized, *weight, y[1], y);
   }
-  FloatConv work{s, transposed, constants_.floats(input(1)), float_bias(y[1])};
+  FloatConv work{s, transposed, weights(input(1), false), float_bias(y[1])};
   define_real(add_step(name, std::move(work), {{real(input(0)), {}}}, y, false));
 }
 
 // A linear layer is a 1x1 convolution of one image with a row per input and one column.
 void Lowering::linear() {
-  const Shape &x = shape_of(input(0)), &w = shape_of(input(1)), &y = shape_of(node_->output);
+  const Shape &x = shape_of(input(0)), &y = shape_of(node_->output);
   const bool transposed = attribute(*node_, "transposed_weight", false);
   const std::int64_t in = x.back(), out = y.back(), rows = in == 0 ? 0 : element_count(x) / in;
   require(rows == 0 || x.size() != 4, "x must not be an image");
@@ -244,14 +299,10 @@ void Lowering::linear() {
     s.h = s.oh = rows;
     s.w = s.ow = s.kh = s.kw = 1;
     s.co = out;
-    auto weights = weight->int8();
-    if (transposed) weights = transpose(*weights, w);
-    Int8Conv work{.shape = s, .transposed = false, .weights = std::move(weights), .epilogue = {}};
+    Int8Conv work{.shape = s, .transposed = false, .weights = integers(input(1), transposed), .epilogue = {}};
     return int8_layer("linear", std::move(work), form(input(0)).quantized, *weight, out, y);
   }
-  std::vector<float> weights = constants_.floats(input(1));
-  if (transposed) weights = transpose(weights, w);
-  FloatLinear work{rows, in, out, std::move(weights), float_bias(out)};
+  FloatLinear work{rows, in, out, weights(input(1), transposed), float_bias(out)};
   define_real(add_step("linear", std::move(work), {{real(input(0)), {}}}, y, false));
 }
 
@@ -366,6 +417,11 @@ void Lowering::lower_node(const Node& node) {
 
 }  // namespace
 
-Program lower(const Graph& graph) { return Lowering(graph).run(); }
+Program lower(const Graph& graph, SharedConstants& shared) { return Lowering(graph, shared).run(); }
+
+Program lower(const Graph& graph) {
+  SharedConstants own;
+  return lower(graph, own);
+}
 
 }  // namespace octet::deploy

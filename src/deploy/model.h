@@ -28,15 +28,25 @@ struct LayerTime {
   double giga_operations = 0.0;  ///< 2 per product
 };
 
-/// A model, planned once for each batch size (and kept for the last eight): Q/DQ folded away, what follows an int8
-/// layer computed in its pass, weights packed, buffers laid out by lifetime. A warm run of an int8 model allocates
-/// nothing but what it returns. One Model may be run from many threads at once.
+/// What a file may ask for, because a small one can declare large images.
+struct ModelLimits {
+  /// Memory that a run may take, its input and output included: of one input, or of the batch that the file says.
+  /// Larger batches of a model for any batch are the caller's choice, and take as many times that.
+  std::int64_t run_bytes = std::int64_t{4} << 30;
+};
+
+/// A model: Q/DQ folded away, what follows an int8 layer computed in its pass, weights packed once, and a plan for each
+/// batch size and number of threads: steps, and buffers laid out by lifetime. Plans are made in their first run, which
+/// makes no run of another size wait, and the latest are kept: up to 64 as long as they take no more than 64 MiB; the
+/// last one stays in any case. A warm run of an int8 model allocates nothing but what it returns. One Model may be run
+/// from many threads at once.
 class Model {
  public:
-  /// Throws Error (file, node, rule) for files that are damaged or not supported.
-  static Model load(const std::filesystem::path& path);
+  /// Throws Error (file, node, rule) for files that are damaged or not supported, or ask for more than `limits`. What
+  /// it takes is bounded by the size of the file; kernels are chosen and tried in the first run.
+  static Model load(const std::filesystem::path& path, const ModelLimits& limits = {});
   /// The same from memory; `source` names the bytes in messages.
-  static Model parse(std::string_view bytes, const std::string& source);
+  static Model parse(std::string_view bytes, const std::string& source, const ModelLimits& limits = {});
   ~Model();
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
@@ -55,6 +65,8 @@ class Model {
   void run(std::span<const float> input, std::int64_t batch, std::span<float> output) const;
   /// Plans for a batch now rather than in its first run.
   void prepare(std::int64_t batch) const;
+  /// Bytes that a run for a batch takes, input and output included, besides the model; finds out without taking them.
+  std::int64_t run_bytes(std::int64_t batch) const;
 
   /// Runs `repetitions` times and says where the time went.
   std::vector<LayerTime> profile(std::span<const float> input, std::int64_t batch, int repetitions) const;
@@ -62,7 +74,8 @@ class Model {
  private:
   struct State;
   explicit Model(std::unique_ptr<State> state);
-  void check();
+  template <typename F>
+  static Model make(const std::string& source, const ModelLimits& limits, const F& read);
   std::unique_ptr<State> state_;
 };
 

@@ -2,11 +2,10 @@
 #include "octet/deploy/plan.h"
 
 #include <algorithm>
-#include <numeric>
+#include <new>
 #include <utility>
 
 #include "octet/base/error.h"
-#include "octet/base/utf8.h"
 #include "octet/kernels/channel_sums.h"
 #include "octet/kernels/conv.h"
 #include "octet/kernels/elementwise.h"
@@ -15,6 +14,7 @@
 #include "octet/kernels/int8_images.h"
 #include "octet/kernels/int8_inference.h"
 #include "octet/kernels/layout.h"
+#include "octet/kernels/memory.h"
 #include "octet/kernels/shape.h"
 
 namespace octet::deploy {
@@ -25,11 +25,12 @@ using Run = std::function<void(const Memory&)>;
 // How steps find their tensors.
 class Binder {
  public:
-  Binder(const Program& program, const ArenaLayout& layout) : program_(program), layout_(layout) {}
+  Binder(const Program& program, const ArenaLayout& layout, SharedConstants& shared)
+      : program_(program), layout_(layout), shared_(shared) {}
 
   BoundStep bind(const Step& step) {
     step_ = &step;
-    bound_ = {step.name, step.operation, "loop", 0.0, {}};
+    bound_ = {step.name, step.operation, "loop", 0.0, 0, {}};
     bound_.run = std::visit([&](const auto& work) { return make(work); }, step.work);
     return std::move(bound_);
   }
@@ -88,16 +89,16 @@ class Binder {
 
   Run make(const Quantize& work) const {
     const Byte q = byte_output();
-    const std::string what = text(printable(step_->name), ": a value that is to be quantized is not finite");
+    constexpr const char* kWhat = "a value that is to be quantized is not finite";
     const std::int64_t count = output_count();
     if (work.from_input) {
       const kernels::ImageBatch batch = images(output_shape());
       return [=](const Memory& m) {
-        require(kernels::quantize_nchw(batch, work.scale, m.input + m.slice * count, q(m)), what);
+        require(kernels::quantize_nchw(batch, work.scale, m.input + m.slice * count, q(m)), kWhat);
       };
     }
     const Real x = real_input();
-    return [=](const Memory& m) { require(kernels::quantize(count, work.scale, x(m), q(m)), what); };
+    return [=](const Memory& m) { require(kernels::quantize(count, work.scale, x(m), q(m)), kWhat); };
   }
 
   Run make(const Dequantize&) const {
@@ -109,8 +110,9 @@ class Binder {
 
   Run make(const Int8Conv& work) {
     const kernels::ConvShape& s = work.shape;
-    auto layer = std::make_shared<const kernels::Int8Layer>(
-        kernels::Int8Sums{s, work.transposed, step_->inputs[0].scale->zero_point}, *work.weights, work.epilogue);
+    const auto layer = std::make_shared<const kernels::Int8Layer>(
+        s, work.transposed, shared_.int8_layer(step_->inputs[0].scale->zero_point, work.weights, work.epilogue));
+    bound_.bytes = layer->own_bytes();
     bound_.implementation = layer->implementation();
     bound_.giga_operations = operations(s);
     const Byte x = byte_input(), q = at<std::uint8_t>(step_->quantized_output),
@@ -127,13 +129,13 @@ class Binder {
     bound_.implementation = "float32";
     bound_.giga_operations = operations(work.shape);
     const Real x = real_input(), y = real_output();
-    auto weights = std::make_shared<const std::vector<float>>(work.weights);
     const auto pass = work.transposed ? kernels::ConvPass::kBackwardData : kernels::ConvPass::kForward;
     const bool adds_bias = !work.transposed && !work.bias.empty();
-    const auto conv = std::make_shared<const kernels::PackedConv>(pass, work.shape, weights->data(), adds_bias);
-    if (!conv->refers_to_weights()) weights = nullptr;
+    const auto conv =
+        std::make_shared<const kernels::PackedConv>(pass, work.shape, shared_.conv_weights(work.weights), adds_bias);
+    bound_.bytes = 4 * std::ssize(work.bias);
     const kernels::Rows pixels{work.shape.n * work.shape.h * work.shape.w, work.shape.ci};
-    return [=, keep = std::move(weights), bias = work.bias, transposed = work.transposed](const Memory& m) {
+    return [=, bias = work.bias, transposed = work.transposed](const Memory& m) {
       conv->run(x(m), adds_bias ? bias.data() : nullptr, y(m));
       if (transposed && !bias.empty()) kernels::add_channels(pixels, bias.data(), y(m));
     };
@@ -145,7 +147,7 @@ class Binder {
     const Real x = real_input(), y = real_output();
     const auto layer = std::make_shared<const FloatLinear>(work);
     return [=](const Memory& m) {
-      kernels::linear_forward({layer->rows, layer->in, layer->out}, x(m), layer->weights.data(), y(m));
+      kernels::linear_forward({layer->rows, layer->in, layer->out}, x(m), layer->weights->data(), y(m));
       if (!layer->bias.empty()) kernels::add_channels({layer->rows, layer->out}, layer->bias.data(), y(m));
     };
   }
@@ -243,45 +245,54 @@ class Binder {
 
   const Program& program_;
   const ArenaLayout& layout_;
+  SharedConstants& shared_;
   const Step* step_ = nullptr;
   BoundStep bound_;
 };
 
 }  // namespace
 
-Plan::Plan(const Program& program) : sliced_steps_(program.sliced_steps), slices_(program.slices) {
+Plan::Plan(const Program& program, SharedConstants& shared)
+    : sliced_steps_(program.sliced_steps), slices_(program.slices) {
   const ArenaLayout layout = lay_out(program);
   arena_bytes_ = layout.bytes;
   output_shape_ = program.tensors[static_cast<std::size_t>(program.output)].shape;
-  Binder binder(program, layout);
+  Binder binder(program, layout, shared);
   for (const Step& step : program.steps) {
     const ContextScope scope(step.name);
     steps_.push_back(binder.bind(step));
     if (steps_.size() <= sliced_steps_) steps_.back().giga_operations *= static_cast<double>(slices_);
   }
-  steps_.push_back({"output", "store", "loop", 0.0, binder.make_output(program.output)});
+  steps_.push_back({"output", "store", "loop", 0.0, 0, binder.make_output(program.output)});
+  constexpr std::size_t kClosure = 256;
+  for (const BoundStep& step : steps_)
+    own_bytes_ += step.bytes + static_cast<std::int64_t>(sizeof step + kClosure + step.name.size() +
+                                                         step.operation.size() + step.implementation.size());
 }
 
-Plan::Arena::Arena(const Plan& plan) : plan_(plan) {
-  {
-    const std::lock_guard lock(plan.mutex_);
-    if (!plan.free_.empty()) {
-      buffer_ = std::move(plan.free_.back());
-      plan.free_.pop_back();
-      return;
-    }
+void Plan::run_step(const BoundStep& step, const Memory& memory) {
+  const ContextScope scope(step.name);
+  try {
+    step.run(memory);
+  } catch (const std::bad_alloc&) {
+    fail("out of memory");
   }
-  buffer_ = kernels::Buffer(plan.arena_bytes_);
-}
-
-Plan::Arena::~Arena() {
-  const std::lock_guard lock(plan_.mutex_);
-  plan_.free_.push_back(std::move(buffer_));
 }
 
 void Plan::run(const float* input, float* output) const {
-  const Arena arena(*this);
-  run_steps({arena.data(), input, output}, [](std::size_t) {});
+  const kernels::Buffer arena(arena_bytes_);
+  run_steps({static_cast<std::byte*>(arena.data()), input, output}, [](std::size_t) {});
+}
+
+const Step* largest_step(const Program& program) {
+  const auto bytes = [&](const Step& step) {
+    std::int64_t sum = 0;
+    for (const int tensor : {step.output, step.quantized_output})
+      if (tensor >= 0) sum += program.tensors[static_cast<std::size_t>(tensor)].bytes();
+    return sum;
+  };
+  const auto largest = std::ranges::max_element(program.steps, {}, bytes);
+  return largest == program.steps.end() ? nullptr : &*largest;
 }
 
 }  // namespace octet::deploy

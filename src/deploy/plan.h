@@ -5,12 +5,10 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "octet/deploy/program.h"
-#include "octet/kernels/memory.h"
 
 namespace octet::deploy {
 
@@ -25,13 +23,16 @@ struct Memory {
 struct BoundStep {
   std::string name, operation, implementation;
   double giga_operations;
+  std::int64_t bytes;  ///< that it takes for itself, about; weights belong to the model
   std::function<void(const Memory&)> run;
 };
 
+/// Steps and the size of their memory, for one batch: weights belong to `shared`, and a run takes its arena from the
+/// kernels' pool.
 class Plan {
  public:
   /// Binds the program for the present number of threads.
-  explicit Plan(const Program& program);
+  Plan(const Program& program, SharedConstants& shared);
 
   /// Safe to call from many threads at once.
   void run(const float* input, float* output) const;
@@ -40,12 +41,12 @@ class Plan {
   void run_steps(Memory memory, const F& done) const {
     for (memory.slice = 0; memory.slice < slices_; ++memory.slice)
       for (std::size_t i = 0; i < sliced_steps_; ++i) {
-        steps_[i].run(memory);
+        run_step(steps_[i], memory);
         done(i);
       }
     memory.slice = 0;
     for (std::size_t i = sliced_steps_; i < steps_.size(); ++i) {
-      steps_[i].run(memory);
+      run_step(steps_[i], memory);
       done(i);
     }
   }
@@ -53,28 +54,17 @@ class Plan {
   const Shape& output_shape() const { return output_shape_; }
   std::int64_t arena_bytes() const { return arena_bytes_; }
 
-  /// An arena taken from those that wait, or a new one; it goes back when it dies.
-  class Arena {
-   public:
-    explicit Arena(const Plan& plan);
-    ~Arena();
-    Arena(const Arena&) = delete;
-    Arena& operator=(const Arena&) = delete;
-    std::byte* data() const { return static_cast<std::byte*>(buffer_.data()); }
-
-   private:
-    const Plan& plan_;
-    kernels::Buffer buffer_;
-  };
+  /// What the plan itself takes, about.
+  std::int64_t own_bytes() const { return own_bytes_; }
 
  private:
+  static void run_step(const BoundStep& step, const Memory& memory);
+
   std::vector<BoundStep> steps_;
   std::size_t sliced_steps_;
   std::int64_t slices_;
   Shape output_shape_;
-  std::int64_t arena_bytes_ = 0;
-  mutable std::mutex mutex_;
-  mutable std::vector<kernels::Buffer> free_;
+  std::int64_t arena_bytes_ = 0, own_bytes_ = 0;
 };
 
 /// Where each storage lies in the arena: those that are alive at the same time do not overlap.
@@ -83,5 +73,8 @@ struct ArenaLayout {
   std::int64_t bytes = 0;
 };
 ArenaLayout lay_out(const Program& program);
+
+/// The step whose result takes most memory, or null if there is none.
+const Step* largest_step(const Program& program);
 
 }  // namespace octet::deploy

@@ -9,16 +9,29 @@
 namespace octet::deploy {
 namespace {
 
+constexpr std::int64_t kMostWindows = 1 << 20;  // of an average; there is a record of each
+
+// Its first tap that is not before the image decides.
 bool sees_nothing(std::int64_t start, std::int64_t kernel, std::int64_t dilation, std::int64_t size) {
-  for (std::int64_t tap = 0; tap < kernel; ++tap)
-    if (start + tap * dilation >= 0 && start + tap * dilation < size) return false;
-  return true;
+  const std::int64_t tap = start < 0 ? (-start + dilation - 1) / dilation : 0;
+  return tap >= kernel || start + tap * dilation >= size;
+}
+
+// On one axis. A window that begins within the image sees its first pixel, so few need a look.
+void require_windows_see(std::int64_t count, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
+                         std::int64_t dilation, std::int64_t size) {
+  const auto require_sees = [&](std::int64_t o) {
+    require(!sees_nothing(o * stride - padding, kernel, dilation, size), "a window sees padding only");
+  };
+  for (std::int64_t o = 0; o < count && o * stride < padding; ++o) require_sees(o);
+  if (count > 0) require_sees(count - 1);
 }
 
 }  // namespace
 
 std::vector<kernels::Window> pool_windows(const Node& node, std::int64_t size, std::int64_t count,
                                           std::int64_t Size2::*axis) {
+  require(count <= kMostWindows, "averages in ", count, " rows or columns are not supported (", kMostWindows, " are)");
   std::vector<kernels::Window> all;
   if (node.op == "adaptive_avg_pool2d") {
     for (std::int64_t o = 0; o < count; ++o) {
@@ -43,10 +56,8 @@ std::vector<kernels::Window> pool_windows(const Node& node, std::int64_t size, s
 }
 
 void require_windows_see(const kernels::MaxPoolShape& s) {
-  for (std::int64_t o = 0; o < s.oh; ++o)
-    require(!sees_nothing(o * s.stride.h - s.padding.h, s.kernel.h, s.dilation.h, s.h), "a window sees padding only");
-  for (std::int64_t o = 0; o < s.ow; ++o)
-    require(!sees_nothing(o * s.stride.w - s.padding.w, s.kernel.w, s.dilation.w, s.w), "a window sees padding only");
+  require_windows_see(s.oh, s.kernel.h, s.stride.h, s.padding.h, s.dilation.h, s.h);
+  require_windows_see(s.ow, s.kernel.w, s.stride.w, s.padding.w, s.dilation.w, s.w);
 }
 
 }  // namespace octet::deploy

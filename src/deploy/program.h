@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "octet/deploy/shared_constants.h"
 #include "octet/graph/graph.h"
 #include "octet/kernels/conv.h"
 #include "octet/kernels/int8_epilogue.h"
@@ -48,17 +49,19 @@ struct Dequantize {};
 struct Int8Conv {
   kernels::ConvShape shape;
   bool transposed = false;
-  std::shared_ptr<const std::vector<std::int8_t>> weights;
+  SharedConstants::Integers weights;
   kernels::Int8Epilogue epilogue;
 };
 struct FloatConv {
   kernels::ConvShape shape;
   bool transposed = false;
-  std::vector<float> weights, bias;  ///< bias may be empty
+  SharedConstants::Floats weights;
+  std::vector<float> bias;  ///< may be empty
 };
 struct FloatLinear {
   std::int64_t rows, in, out;
-  std::vector<float> weights, bias;
+  SharedConstants::Floats weights;
+  std::vector<float> bias;  ///< may be empty
 };
 struct Clip {
   float low, high;
@@ -101,7 +104,8 @@ struct Program {
 
 /// The graph with constants that are added to the result of a layer as the layer's bias. Shapes are inferred.
 Graph fold_bias(Graph graph);
-/// The program for `graph` with shapes inferred. Throws Error, naming the node.
+/// The program for `graph` with shapes inferred; it takes weights from `shared`. Throws Error, naming the node.
+Program lower(const Graph& graph, SharedConstants& shared);
 Program lower(const Graph& graph);
 /// Moves what follows int8 layers into them, where it gives the same bits; drops steps that nothing reads. What is
 /// left of additions reads floats.

@@ -29,6 +29,8 @@ const std::vector<float>& floats_of(const Value& value) {
   return *values;
 }
 
+constexpr std::int64_t kMostScales = std::int64_t{1} << 26;  // many nodes may read one constant, and each keeps a copy
+
 bool is_scale(float scale) { return std::isfinite(scale) && scale > 0.0F; }
 
 template <typename T>
@@ -62,6 +64,8 @@ void ConstantReader::define(const Node& node) {
   QuantizedConstant c;
   c.q = &constant(node.inputs[0], "its input");
   c.scales = floats_of(constant(node.inputs[1], "the scale"));
+  scales_ += std::ssize(c.scales);
+  require(scales_ <= kMostScales, "the model's weights have more than ", kMostScales, " scales");
   require(!c.scales.empty() && std::ranges::all_of(c.scales, is_scale), "scales must be finite and positive");
   if (node.inputs.size() > 2 && node.inputs[2] >= 0) {
     const Value& zero_point = constant(node.inputs[2], "the zero point");

@@ -52,6 +52,7 @@ class ConstantReader {
 
   const Graph& graph_;
   std::map<int, QuantizedConstant> quantized_;
+  std::int64_t scales_ = 0;  // in all of them
 };
 
 /// Row-major [rows, columns] -> [columns, rows].

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "octet/base/error.h"
 #include "octet/kernels/memory.h"
@@ -59,13 +60,10 @@ const ConvPrimitive& cached_conv(ConvDirection direction, ConvShape s, std::int6
   return cache.emplace(key, Entry{direction, bias, threads, s, make_conv(direction, s, bias)})->second.conv;
 }
 
-// Weights in the format of `desc`: themselves, or a packed copy that lives in `storage`.
-const float* packed(const ConvShape& s, const float* w, const memory::desc& desc, Buffer& storage) {
-  const memory::desc plain = weight_desc(s);
-  if (desc == plain) return w;
-  storage = Buffer(static_cast<std::int64_t>(desc.get_size()));
-  reorder(plain, w, desc, storage.data());
-  return storage.floats();
+Buffer pack(const ConvShape& s, const float* w, const memory::desc& format) {
+  Buffer packed(static_cast<std::int64_t>(format.get_size()));
+  reorder(weight_desc(s), w, format, packed.data());
+  return packed;
 }
 
 // An activation in the format that the primitive wants; a copy only where channels-last has no fast kernel.
@@ -306,32 +304,63 @@ struct PackedConv::Program {
   ConvDirection direction;
   ConvShape shape;
   std::vector<Task> tasks;
-  std::vector<Buffer> packed;
+  std::vector<std::shared_ptr<const Buffer>> packed;
 };
 
+// A format leaves with the last layer that has it.
+struct ConvWeights::Packed {
+  struct Format {
+    memory::desc desc;
+    std::weak_ptr<const Buffer> weights;
+  };
+  std::mutex mutex;
+  std::vector<Format> formats;
+
+  std::shared_ptr<const Buffer> get(const ConvShape& s, const float* w, const memory::desc& format) {
+    const std::lock_guard lock(mutex);
+    std::erase_if(formats, [](const Format& f) { return f.weights.expired(); });
+    for (const Format& f : formats)
+      if (f.desc == format)
+        if (std::shared_ptr<const Buffer> weights = f.weights.lock()) return weights;
+    const auto made = std::make_shared<const Buffer>(pack(s, w, format));
+    formats.push_back({format, made});
+    return made;
+  }
+};
+
+ConvWeights::ConvWeights(std::shared_ptr<const std::vector<float>> values)
+    : values_(std::move(values)), packed_(std::make_unique<Packed>()) {}
+
+ConvWeights::~ConvWeights() = default;
+
 PackedConv::PackedConv(ConvPass pass, const ConvShape& s, const float* w, bool has_bias) {
+  make(pass, s, w, has_bias, nullptr);
+}
+
+PackedConv::PackedConv(ConvPass pass, const ConvShape& s, std::shared_ptr<const ConvWeights> weights, bool has_bias)
+    : shared_(std::move(weights)) {
+  make(pass, s, shared_->values().data(), has_bias, shared_.get());
+}
+
+void PackedConv::make(ConvPass pass, const ConvShape& s, const float* w, bool has_bias, const ConvWeights* shared) {
   const ConvDirection direction = pass == ConvPass::kForward ? ConvDirection::kForward : ConvDirection::kBackwardData;
   auto program = std::make_unique<Program>(Program{direction, s, {}, {}});
   std::vector<Program::Task>& tasks = program->tasks;
   for (const Piece& piece : cut(direction, s)) {
     const ConvPrimitive& conv = slice_conv(direction, piece.s, piece.s.n, has_bias);
     const auto same = std::ranges::find_if(tasks, [&](const auto& task) { return task.conv->weights == conv.weights; });
-    if (same != tasks.end()) {
-      tasks.push_back({piece, &conv, same->weights});
-      continue;
+    const float* weights = same != tasks.end() ? same->weights : w;
+    if (same == tasks.end() && conv.weights != weight_desc(s)) {
+      program->packed.push_back(shared ? shared->packed().get(s, w, conv.weights)
+                                       : std::make_shared<const Buffer>(pack(s, w, conv.weights)));
+      weights = program->packed.back()->floats();
     }
-    Buffer storage;
-    tasks.push_back({piece, &conv, packed(s, w, conv.weights, storage)});
-    program->packed.push_back(std::move(storage));
+    tasks.push_back({piece, &conv, weights});
   }
   program_ = std::move(program);
 }
 
 PackedConv::~PackedConv() = default;
-
-bool PackedConv::refers_to_weights() const {
-  return std::ranges::any_of(program_->packed, [](const Buffer& storage) { return storage.data() == nullptr; });
-}
 
 void PackedConv::run(const float* from, const float* bias, float* to) const {
   const Program& p = *program_;

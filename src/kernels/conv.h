@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "octet/base/shape.h"
 #include "octet/kernels/quantize.h"
@@ -43,25 +44,43 @@ struct QuantizedInput {
 };
 void conv_backward_weights(const ConvShape& s, const QuantizedInput& x, const float* dy, float* dw);
 
+/// Weights that convolutions of several sizes share, each format of them packed once. Many threads may use it at once.
+class ConvWeights {
+ public:
+  /// `values` row-major.
+  explicit ConvWeights(std::shared_ptr<const std::vector<float>> values);
+  ~ConvWeights();
+
+  const std::vector<float>& values() const { return *values_; }
+  /// Private to the room.
+  struct Packed;
+  Packed& packed() const { return *packed_; }
+
+ private:
+  std::shared_ptr<const std::vector<float>> values_;
+  std::unique_ptr<Packed> packed_;
+};
+
 enum class ConvPass { kForward, kBackwardData };
 
 /// conv_forward or conv_backward_data with weights that stay as they are and are packed once. It may be run by many
 /// threads at once.
 class PackedConv {
  public:
-  /// `has_bias`: run() will be given one.
+  /// `w` must outlive this: it may be what the kernel wants as it is. `has_bias`: run() will be given one.
   PackedConv(ConvPass pass, const ConvShape& s, const float* w, bool has_bias);
+  PackedConv(ConvPass pass, const ConvShape& s, std::shared_ptr<const ConvWeights> weights, bool has_bias);
   ~PackedConv();
-
-  /// Whether `w` must outlive this, because it is what the kernel wants as it is.
-  bool refers_to_weights() const;
 
   /// Forward from x to y = conv(x, w) + bias; backward from dy to dx, where bias is null.
   void run(const float* from, const float* bias, float* to) const;
 
  private:
   struct Program;
+  void make(ConvPass pass, const ConvShape& s, const float* w, bool has_bias, const ConvWeights* shared);
+
   std::unique_ptr<const Program> program_;
+  std::shared_ptr<const ConvWeights> shared_;
 };
 
 /// How the weight gradient's sum over the batch is cut: by shape (default), or by oneDNN itself as it likes best for

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "octet/kernels/int8_direct_block.h"
 #include "octet/kernels/simd.h"
@@ -31,54 +32,70 @@ Int8LayerShape in_one_row(Int8LayerShape l) {
   return l;
 }
 
+// Groups of four bytes in a window's row.
+std::int64_t groups_of(const ConvShape& s) { return ceil_div(s.kw * s.ci, 4); }
+
+// Windows of three pixels side by side, whose bytes two windows share.
+bool in_threes(const ConvShape& s) { return s.kw == 3 && s.stride.w == 1 && s.ci % 4 == 0; }
+
+std::int64_t packed_bytes(const ConvShape& s, std::int64_t channels) {
+  return ceil_div(channels, kLanes) * kLanes * s.kh * groups_of(s) * 4;
+}
+
 }  // namespace
 
 bool Int8Direct::suits(const Int8LayerShape& l) {
   return onednn_uses_vnni() && l.plain() && l.s.groups == 1 && (l.s.dilation.w == 1 || l.s.kw == 1);
 }
 
-Int8Direct::Int8Direct(const Int8LayerShape& layer, std::int32_t zero_point, const std::int8_t* weights)
-    : layer_(in_one_row(layer)), zero_point_(zero_point) {
+// [blocks of 32 channels][rows][groups][channels][4]; what is not there is 0. In windows of three pixels, groups with
+// the same place in a pixel come one after the other.
+Int8DirectWeights::Int8DirectWeights(const Int8LayerShape& layer, std::int32_t zero_point, const std::int8_t* weights) {
+  const ConvShape& s = layer.s;
+  const std::int64_t groups = groups_of(s);
+  const std::shared_ptr<void> memory = allocate_lasting(packed_bytes(s, s.co));
+  auto* to = static_cast<std::int8_t*>(memory.get());
+  for (std::int64_t block = 0; block < s.co; block += kBlockChannels)
+    for (std::int64_t row = 0; row < s.kh; ++row)
+      for (std::int64_t g = 0; g < groups; ++g)
+        for (std::int64_t c = block; c < block + (s.co - block > kLanes ? kBlockChannels : kLanes); ++c)
+          for (std::int64_t i = 0; i < 4; ++i) {
+            const std::int64_t byte = 4 * (in_threes(s) ? g % 3 * (groups / 3) + g / 3 : g) + i;
+            const std::int64_t tap = row * s.kw + byte / s.ci, channel = byte % s.ci;
+            const bool there = c < s.co && byte < s.kw * s.ci;
+            *to++ = there ? weights[(c * s.ci + channel) * s.kh * s.kw + tap] : std::int8_t{0};
+          }
+  packed = memory;
+  if (zero_point == 0) return;
+  for (std::int64_t c = 0; c < s.co; ++c) {
+    std::int32_t sum = 0;
+    for (std::int64_t i = 0; i < layer.products(); ++i) sum += weights[c * layer.products() + i];
+    correction.push_back(-zero_point * sum);
+  }
+}
+
+Int8Direct::Int8Direct(const Int8LayerShape& layer, std::int32_t zero_point,
+                       std::shared_ptr<const Int8DirectWeights> weights, std::int64_t first)
+    : layer_(in_one_row(layer)), zero_point_(zero_point), weights_(std::move(weights)) {
   const ConvShape& s = layer_.s;
   // Rows and pixels that windows need below and on the right of the image.
   const std::int64_t below = tile_input_rows(s.oh) - s.padding.h - s.h;
   const std::int64_t beyond = tile_input_columns(s.ow) - s.padding.w - s.w;
-  three_ = s.kw == 3 && s.stride.w == 1 && s.ci % 4 == 0;
+  three_ = in_threes(s);
   const bool leaves_out = three_ && zero_point == 0 && s.padding.w <= 1 && beyond <= 1;
   left_edge_ = leaves_out && s.padding.w == 1;
   right_edge_ = leaves_out && beyond == 1;
   const bool pads_rows = zero_point != 0 && (s.padding.h > 0 || below > 0),
              pads_columns = s.padding.w > 0 || beyond > 0;
   copies_ = s.kw * s.ci % 4 != 0 || pads_rows || (pads_columns && !leaves_out);
-  groups_ = ceil_div(s.kw * s.ci, 4);
-  if (zero_point != 0)
-    for (std::int64_t c = 0; c < s.co; ++c) {
-      std::int32_t sum = 0;
-      for (std::int64_t i = 0; i < layer_.products(); ++i) sum += weights[c * layer_.products() + i];
-      correction_.push_back(-zero_point * sum);
-    }
-  pack(weights);
+  groups_ = groups_of(s);
+  packed_bytes_ = packed_bytes(s, s.co);
+  first_weights_ = static_cast<const std::int8_t*>(weights_->packed.get()) + packed_bytes(s, first);
+  if (zero_point != 0) {
+    const auto own = weights_->correction.begin() + first;
+    correction_.assign(own, own + s.co);
+  }
   cut();
-}
-
-// [blocks of 32 channels][rows][groups][channels][4]; what is not there is 0. In windows of three pixels, groups with
-// the same place in a pixel come one after the other.
-void Int8Direct::pack(const std::int8_t* weights) {
-  const ConvShape& s = layer_.s;
-  packed_bytes_ = ceil_div(s.co, kLanes) * kLanes * s.kh * groups_ * 4;
-  const std::shared_ptr<void> packed = allocate_lasting(packed_bytes_);
-  auto* to = static_cast<std::int8_t*>(packed.get());
-  for (std::int64_t block = 0; block < s.co; block += kBlockChannels)
-    for (std::int64_t row = 0; row < s.kh; ++row)
-      for (std::int64_t g = 0; g < groups_; ++g)
-        for (std::int64_t c = block; c < block + (s.co - block > kLanes ? kBlockChannels : kLanes); ++c)
-          for (std::int64_t i = 0; i < 4; ++i) {
-            const std::int64_t byte = 4 * (three_ ? g % 3 * (groups_ / 3) + g / 3 : g) + i;
-            const std::int64_t tap = row * s.kw + byte / s.ci, channel = byte % s.ci;
-            const bool there = c < s.co && byte < s.kw * s.ci;
-            *to++ = there ? weights[(c * s.ci + channel) * s.kh * s.kw + tap] : std::int8_t{0};
-          }
-  packed_ = packed;
 }
 
 void Int8Direct::cut() {
@@ -139,13 +156,12 @@ std::pair<std::int64_t, std::int64_t> Int8Direct::kernel_rows(std::int64_t row) 
 
 void Int8Direct::compute(const Tile& t, const View& v, const std::int32_t* start, std::int32_t* acc) const {
   const ConvShape& s = layer_.s;
-  const auto* const first_weights = static_cast<const std::int8_t*>(packed_.get());
-  const std::int8_t* w = first_weights;
+  const std::int8_t* w = first_weights_;
   for (std::int64_t c = 0; c < s.co; c += kBlockChannels) {
     const std::int64_t channels = std::min(kBlockChannels, s.co - c), vectors = ceil_div(channels, kLanes);
     const std::int64_t weight_row = groups_ * vectors * kLanes * 4, bytes = s.kh * weight_row;
     // Many weights come from beyond the second cache, slower than the first blocks of a tile use them up.
-    const std::int8_t* const next = c + kBlockChannels < s.co ? w + bytes : first_weights;
+    const std::int8_t* const next = c + kBlockChannels < s.co ? w + bytes : first_weights_;
     WeightsAhead ahead{next, packed_bytes_ > kSmallWeights ? next + bytes : next};
     for (std::int64_t row = 0, rows = 0; row < t.rows; row += rows) {
       const auto seen = kernel_rows(t.row + row);

@@ -14,17 +14,30 @@
 
 namespace octet::kernels {
 
+/// The weights of a layer in the order in which Int8Direct reads them: they serve images of any size.
+struct Int8DirectWeights {
+  /// `weights` row-major.
+  Int8DirectWeights(const Int8LayerShape& layer, std::int32_t zero_point, const std::int8_t* weights);
+
+  std::shared_ptr<const void> packed;
+  std::vector<std::int32_t> correction;  ///< see Int8Direct
+};
+
 class Int8Direct {
  public:
   /// Whether the machine, as far as oneDNN may use it, and the layer allow it: a convolution in one group whose window
   /// is not dilated along a row.
   static bool suits(const Int8LayerShape& layer);
 
-  /// `weights` row-major.
-  Int8Direct(const Int8LayerShape& layer, std::int32_t zero_point, const std::int8_t* weights);
+  /// `layer` has output channels first, first + 1, ... of those that `weights` are for. `first` is a multiple of 32.
+  Int8Direct(const Int8LayerShape& layer, std::int32_t zero_point, std::shared_ptr<const Int8DirectWeights> weights,
+             std::int64_t first = 0);
 
   /// What the sums lack because they do not know the zero point, one per channel; empty where that is 0.
   const std::vector<std::int32_t>& correction() const { return correction_; }
+
+  /// Bytes that this takes besides the weights.
+  std::int64_t own_bytes() const { return std::ssize(tiles_) * static_cast<std::int64_t>(sizeof(Tile)); }
 
   /// Calls done(acc, pixels, first): the sums of pixels first .. first + pixels - 1, all channels side by side, on top
   /// of `start`, one value per channel or null.
@@ -53,7 +66,6 @@ class Int8Direct {
     std::int64_t row, pixel;  // bytes from the window of a pixel to that of the one below, to that of the next
   };
 
-  void pack(const std::int8_t* weights);
   void cut();
   std::int64_t input_row(std::int64_t row) const { return row * layer_.s.stride.h - layer_.s.padding.h; }
   std::int64_t tile_input_rows(std::int64_t rows) const {
@@ -79,8 +91,9 @@ class Int8Direct {
   std::int64_t tile_pixels_ = 0, copied_bytes_ = 0;
   std::vector<Tile> tiles_;
   std::vector<std::int32_t> correction_;
+  std::shared_ptr<const Int8DirectWeights> weights_;
+  const std::int8_t* first_weights_ = nullptr;
   std::int64_t packed_bytes_ = 0;
-  std::shared_ptr<const void> packed_;
 };
 
 }  // namespace octet::kernels

@@ -28,6 +28,8 @@ struct Int8Epilogue {
   float low = -std::numeric_limits<float>::infinity(), high = std::numeric_limits<float>::infinity();
   bool keeps_float = false;         ///< y is wanted
   std::optional<Int8Scale> output;  ///< quantize(y) is wanted
+
+  friend bool operator==(const Int8Epilogue&, const Int8Epilogue&) = default;
 };
 
 /// The tensors that an epilogue reads and writes, channels-last; null where it has none.

@@ -11,6 +11,7 @@
 
 #include "octet/base/error.h"
 #include "octet/kernels/int8_cut.h"
+#include "octet/kernels/int8_made.h"
 #include "octet/kernels/int8_part.h"
 #include "octet/kernels/parallel.h"
 
@@ -34,15 +35,14 @@ std::int64_t largest_sum(const Int8LayerShape& l, const std::int8_t* w) {
 struct Variant {
   std::int64_t channels;
   Int8PartSums sums;
-  Int8Finisher finisher;
-  std::vector<std::int32_t> start;  // of the sums, for the finisher's sake; empty: 0
+  std::shared_ptr<const Int8Finishing> finishing;
 };
 
 }  // namespace
 
 struct Int8Layer::Program {
   std::int64_t channels;
-  std::vector<std::int8_t> weights;
+  std::shared_ptr<const Int8Shared> shared;
   std::vector<Int8Unit> units;
   std::vector<Variant> variants;
 
@@ -57,25 +57,34 @@ struct Int8Layer::Program {
   }
 };
 
-Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights, const Int8Epilogue& epilogue) {
-  const Int8LayerShape l{sums.transposed ? ConvKind::kTransposed : ConvKind::kPlain, sums.shape};
-  const std::int64_t largest = largest_sum(l, weights.data());
+Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights, const Int8Epilogue& epilogue)
+    : Int8Layer(sums.shape, sums.transposed,
+                std::make_shared<const Int8Shared>(
+                    sums.zero_point, std::make_shared<const std::vector<std::int8_t>>(weights.begin(), weights.end()),
+                    epilogue)) {}
+
+Int8Layer::Int8Layer(const ConvShape& shape, bool transposed, std::shared_ptr<const Int8Shared> shared) {
+  const Int8LayerShape l{transposed ? ConvKind::kTransposed : ConvKind::kPlain, shape};
+  const std::int64_t largest = shared->made().largest_sum([&] { return largest_sum(l, shared->weights()->data()); });
   require(largest < (std::int64_t{1} << 31), "int8 layer: sums of ", l.products(), " products can reach ", largest,
           ", which int32 does not hold");
   auto program = std::make_unique<Program>();
   program->channels = l.out_channels();
-  program->weights.assign(weights.begin(), weights.end());
   Int8Cut cut = cut_int8_layer(l, num_threads(), Int8Direct::suits(l));
   program->units = std::move(cut.units);
   const SingleThread one;
   for (const Int8Part& part : cut.parts) {
     const ChannelRange range{part.first_channel, part.shape.out_channels()};
-    Int8PartSums part_sums(part.shape, sums.zero_point, program->weights.data() + range.first * l.products(), largest);
-    Int8Finisher finisher(epilogue, range, l.out_channels(), largest, part_sums.correction());
-    std::vector<std::int32_t> start;
-    if (part_sums.takes_start()) start = finisher.leave_to_the_sums();
-    program->variants.push_back({range.width, std::move(part_sums), std::move(finisher), std::move(start)});
+    Int8PartSums part_sums(part.shape, l, range.first, *shared, largest);
+    auto finishing = shared->made().finishing(range, part_sums.takes_start(), part_sums.correction(), [&] {
+      Int8Finisher finisher(shared->epilogue(), range, l.out_channels(), largest, part_sums.correction());
+      std::vector<std::int32_t> start;
+      if (part_sums.takes_start()) start = finisher.leave_to_the_sums();
+      return std::make_shared<const Int8Finishing>(Int8Finishing{std::move(finisher), std::move(start)});
+    });
+    program->variants.push_back({range.width, std::move(part_sums), std::move(finishing)});
   }
+  program->shared = std::move(shared);
   program_ = std::move(program);
 }
 
@@ -85,9 +94,11 @@ Int8Layer& Int8Layer::operator=(Int8Layer&&) noexcept = default;
 
 void Int8Layer::run(const std::uint8_t* x, const Int8Results& results) const {
   program_->for_units([&](const Int8Unit& unit, const Variant& v) {
-    v.sums.run(x + unit.x, v.start.empty() ? nullptr : v.start.data(),
+    const Int8Finisher& finisher = v.finishing->finisher;
+    const std::vector<std::int32_t>& start = v.finishing->start;
+    v.sums.run(x + unit.x, start.empty() ? nullptr : start.data(),
                [&](const std::int32_t* sums, std::int64_t pixels, std::int64_t first) {
-                 v.finisher({sums, pixels, unit.position + first * program_->channels}, results);
+                 finisher({sums, pixels, unit.position + first * program_->channels}, results);
                });
   });
 }
@@ -104,6 +115,12 @@ void Int8Layer::sums(const std::uint8_t* x, std::int32_t* acc) const {
           std::transform(sums, sums + v.channels, correction.begin(), to, std::plus());
     });
   });
+}
+
+std::int64_t Int8Layer::own_bytes() const {
+  std::int64_t bytes = std::ssize(program_->units) * static_cast<std::int64_t>(sizeof(Int8Unit));
+  for (const Variant& v : program_->variants) bytes += v.sums.own_bytes();
+  return bytes;
 }
 
 std::string Int8Layer::implementation() const { return program_->variants.front().sums.implementation(); }

@@ -10,6 +10,7 @@
 
 #include "octet/kernels/conv.h"
 #include "octet/kernels/int8_epilogue.h"
+#include "octet/kernels/int8_shared.h"
 
 namespace octet::kernels {
 
@@ -27,6 +28,8 @@ class Int8Layer {
   /// Packs row-major `weights`. Each kernel is compared with a scalar loop before it is used for the first time in the
   /// process. Throws Error if sums could leave int32.
   Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights, const Int8Epilogue& epilogue);
+  /// The same for weights, zero point and epilogue that layers of other sizes share.
+  Int8Layer(const ConvShape& shape, bool transposed, std::shared_ptr<const Int8Shared> shared);
   ~Int8Layer();
   Int8Layer(Int8Layer&&) noexcept;
   Int8Layer& operator=(Int8Layer&&) noexcept;
@@ -36,6 +39,9 @@ class Int8Layer {
 
   /// The sums alone, channels-last.
   void sums(const std::uint8_t* x, std::int32_t* acc) const;
+
+  /// Bytes that it takes besides what is shared, about.
+  std::int64_t own_bytes() const;
 
   /// "direct:avx512_vnni" (our own), "brgconv:avx512_core" (oneDNN's name), "2 x jit:avx2" (activations split into 7
   /// bits and 1, because this machine's u8 x s8 products saturate), "float32" (where oneDNN has no int8 kernel and sums

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "octet/kernels/int8_made.h"
 #include "octet/kernels/int8_trial.h"
 #include "octet/kernels/simd.h"
 
@@ -23,7 +24,8 @@ OCTET_CLONES void add_integers(std::int64_t n, const std::int32_t* more, std::in
 
 bool direct_computes_exactly(const Int8LayerShape& l, bool has_zero_point) {
   const Int8Trial trial(l, has_zero_point);
-  const Int8Direct direct(l, trial.zero_point, trial.w.data());
+  const Int8Direct direct(l, trial.zero_point,
+                          std::make_shared<const Int8DirectWeights>(l, trial.zero_point, trial.w.data()));
   const std::int64_t channels = l.out_channels();
   std::vector<std::int64_t> sums(static_cast<std::size_t>(l.s.n * l.out_image()));
   direct.run(trial.x.data(), nullptr, [&](const std::int32_t* acc, std::int64_t pixels, std::int64_t first) {
@@ -36,7 +38,28 @@ bool direct_computes_exactly(const Int8LayerShape& l, bool has_zero_point) {
   });
 }
 
-bool trusts_direct(const Int8LayerShape& layer, bool has_zero_point) {
+// Two images of the layer, and where these are large some rows and columns of one: the same code runs for all sizes, so
+// that a trial need not take as much memory as the layer, and one serves all batches.
+Int8LayerShape trial_piece(Int8LayerShape l) {
+  constexpr std::int64_t kMost = 1 << 20;  // values of the input, and of the results
+  const auto cut = [](std::int64_t most, std::int64_t& in, std::int64_t& out, std::int64_t span, std::int64_t stride,
+                      std::int64_t padding) {
+    out = std::clamp<std::int64_t>(most, 1, out);
+    in = std::clamp<std::int64_t>((out - 1) * stride + span - padding, 1, in);
+  };
+  ConvShape& s = l.s;
+  s.n = std::min<std::int64_t>(s.n, 2);
+  if (s.n * std::max(l.in_image(), l.out_image()) <= kMost) return l;
+  s.n = 1;
+  const std::int64_t row = std::max(s.w * s.ci * s.stride.h, s.ow * s.co);
+  cut(kMost / row, s.h, s.oh, s.dilation.h * (s.kh - 1) + 1, s.stride.h, s.padding.h);
+  const std::int64_t pixel = std::max(s.ci * s.stride.w, s.co);
+  if (row > kMost) cut(kMost / pixel, s.w, s.ow, s.dilation.w * (s.kw - 1) + 1, s.stride.w, s.padding.w);
+  return l;
+}
+
+bool trusts_direct(const Int8LayerShape& whole, bool has_zero_point) {
+  const Int8LayerShape layer = trial_piece(whole);
   static Findings<std::pair<Int8LayerShape, bool>, bool> findings;
   return Int8Direct::suits(layer) &&
          findings.get({layer, has_zero_point}, [&] { return direct_computes_exactly(layer, has_zero_point); });
@@ -44,20 +67,33 @@ bool trusts_direct(const Int8LayerShape& layer, bool has_zero_point) {
 
 }  // namespace
 
-Int8PartSums::Int8PartSums(const Int8LayerShape& part, std::int32_t zero_point, const std::int8_t* weights,
-                           std::int64_t largest_sum)
-    : layer_(part), zero_point_(zero_point), weights_(weights) {
+Int8PartSums::Int8PartSums(const Int8LayerShape& part, const Int8LayerShape& layer, std::int64_t first,
+                           const Int8Shared& shared, std::int64_t largest_sum)
+    : layer_(part), zero_point_(shared.zero_point()), weights_(shared.weights()->data() + first * layer.products()) {
   // Rows of padding alone are no convolution that oneDNN takes. The loop has nothing to add up there.
   if (!sees_image(layer_)) return;
   if (trusts_direct(layer_, zero_point_ != 0)) {
-    direct_.emplace(layer_, zero_point_, weights_);
+    direct_.emplace(layer_, zero_point_, shared.made().direct([&] {
+      return std::make_shared<const Int8DirectWeights>(layer, zero_point_, shared.weights()->data());
+    }),
+                    first);
     correction_ = direct_->correction();
   } else if (const Int8Primitive* const primitive = choose_primitive()) {
-    primitive_.emplace(*primitive, zero_point_, weights_);
+    primitive_.emplace(*primitive, zero_point_, shared.made().packed(first, primitive->conv.weights, [&] {
+      return pack_weights(*primitive, weights_);
+    }));
     if (zero_point_ != 0 && !primitive->form.zero_point) take_zero_point_off();
   } else if (largest_sum <= kLargestFloatSum && trusts_float_sums(layer_)) {
     float_weights_.assign(weights_, weights_ + layer_.s.weight_count());
   }
+}
+
+std::int64_t Int8PartSums::own_bytes() const {
+  const auto bytes = [](const auto& values) {
+    return std::ssize(values) * static_cast<std::int64_t>(sizeof(values[0]));
+  };
+  return static_cast<std::int64_t>(sizeof *this) + bytes(correction_) + bytes(float_weights_) + bytes(border_.pixels) +
+         bytes(border_.values) + (direct_ ? direct_->own_bytes() : 0);
 }
 
 const Int8Primitive* Int8PartSums::choose_primitive() const {

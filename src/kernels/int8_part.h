@@ -11,14 +11,16 @@
 #include "octet/kernels/int8_direct.h"
 #include "octet/kernels/int8_layer.h"
 #include "octet/kernels/int8_primitive.h"
+#include "octet/kernels/int8_shared.h"
 #include "octet/kernels/memory.h"
 
 namespace octet::kernels {
 
 class Int8PartSums {
  public:
-  /// `weights` row-major; they must outlive this. No sum is larger than `largest_sum`.
-  Int8PartSums(const Int8LayerShape& part, std::int32_t zero_point, const std::int8_t* weights,
+  /// Output channels first, first + 1, ... of `layer`, whose weights `shared` has; it must outlive this. No sum is
+  /// larger than `largest_sum`.
+  Int8PartSums(const Int8LayerShape& part, const Int8LayerShape& layer, std::int64_t first, const Int8Shared& shared,
                std::int64_t largest_sum);
 
   /// What is to be added to the sums, one value per channel; empty where nothing is.
@@ -37,6 +39,9 @@ class Int8PartSums {
     compute(x, acc);
     done(acc, outputs() / layer_.out_channels(), 0);
   }
+
+  /// Bytes that this takes besides what `shared` has, about.
+  std::int64_t own_bytes() const;
 
   /// See Int8Layer.
   std::string implementation() const;

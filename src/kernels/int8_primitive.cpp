@@ -116,21 +116,29 @@ class PackedInt8Primitive::ArgumentPool {
   std::vector<std::unique_ptr<Arguments>> free_;
 };
 
+Buffer pack_weights(const Int8Primitive& primitive, const std::int8_t* weights) {
+  Buffer packed(static_cast<std::int64_t>(primitive.conv.weights.get_size()));
+  reorder(int8_weight_desc(primitive.layer.kind, primitive.layer.s), weights, primitive.conv.weights, packed.data());
+  return packed;
+}
+
 PackedInt8Primitive::PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point,
                                          const std::int8_t* weights)
+    : PackedInt8Primitive(primitive, zero_point, std::make_shared<const Buffer>(pack_weights(primitive, weights))) {}
+
+PackedInt8Primitive::PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point,
+                                         std::shared_ptr<const Buffer> packed)
     : primitive_(&primitive),
       zero_point_(zero_point),
-      packed_(static_cast<std::int64_t>(primitive.conv.weights.get_size())),
-      pool_(std::make_unique<ArgumentPool>()) {
-  reorder(int8_weight_desc(primitive.layer.kind, primitive.layer.s), weights, primitive.conv.weights, packed_.data());
-}
+      packed_(std::move(packed)),
+      pool_(std::make_unique<ArgumentPool>()) {}
 
 PackedInt8Primitive::~PackedInt8Primitive() = default;
 PackedInt8Primitive::PackedInt8Primitive(PackedInt8Primitive&&) noexcept = default;
 
 void PackedInt8Primitive::execute(const std::uint8_t* x, void* sums) const {
   std::unique_ptr<Arguments> arguments = pool_->take();
-  if (!arguments) arguments = std::make_unique<Arguments>(primitive_->conv, packed_.data(), zero_point_);
+  if (!arguments) arguments = std::make_unique<Arguments>(primitive_->conv, packed_->data(), zero_point_);
   arguments->execute(*primitive_, x, sums);
   if (!primitive_->layer.plain()) clear_gaps(primitive_->layer.s, sums);
   pool_->give_back(std::move(arguments));

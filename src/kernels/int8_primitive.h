@@ -34,12 +34,17 @@ struct Int8Primitive {
 /// The primitive in this form if oneDNN has one and its sums are right (int8_trial.h), else null. It is never freed.
 const Int8Primitive* trusted_int8_primitive(const Int8LayerShape& layer, const Int8Form& form);
 
+/// `weights`, row-major, in the format of a primitive.
+Buffer pack_weights(const Int8Primitive& primitive, const std::int8_t* weights);
+
 /// A primitive with a layer's weights in its format. It may be run by many threads at once, each with OpenMP set to a
 /// single thread; once warm it allocates nothing.
 class PackedInt8Primitive {
  public:
   /// `weights` row-major. The primitive must outlive this.
   PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point, const std::int8_t* weights);
+  /// The same with weights that were packed before.
+  PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point, std::shared_ptr<const Buffer> packed);
   ~PackedInt8Primitive();
   PackedInt8Primitive(PackedInt8Primitive&&) noexcept;
 
@@ -56,7 +61,7 @@ class PackedInt8Primitive {
 
   const Int8Primitive* primitive_;
   std::int32_t zero_point_;
-  Buffer packed_;
+  std::shared_ptr<const Buffer> packed_;
   std::unique_ptr<ArgumentPool> pool_;
 };
 

@@ -11,6 +11,8 @@ namespace octet::kernels {
 struct Int8Scale {
   float scale;
   std::int32_t zero_point;  ///< offset + 128
+
+  friend bool operator==(const Int8Scale&, const Int8Scale&) = default;
 };
 
 /// False if some x is not finite; q is then of no use.

@@ -82,16 +82,38 @@ TEST(Model, AsksTheSystemForNoMemoryOnceWarm) {
   kernels::set_num_threads(threads);
 }
 
+TEST(Model, PlansForManyBatchSizesOnceAndWithoutTheWeights) {
+  const Model model = peer();
+  const std::vector<float> input = pattern(40 * 3 * 32 * 32), expected = model.run(input, 40);
+  std::vector<float> output;
+  for (int round = 0; round < 2; ++round)
+    for (std::int64_t batch = 1; batch <= 40; ++batch) {
+      output.resize(static_cast<std::size_t>(10 * batch));
+      model.run({input.data(), static_cast<std::size_t>(batch * 3072)}, batch, output);
+      EXPECT_TRUE(std::equal(output.begin(), output.end(), expected.begin())) << batch;
+    }
+  EXPECT_EQ(kernels::memory_statistics().live_bytes, 0);  // plans hold neither weights nor arenas
+}
+
+TEST(Model, SaysWhatARunTakesWithoutTakingIt) {
+  const Model model = peer();
+  const std::int64_t before = kernels::memory_statistics().system_allocations;
+  EXPECT_GT(model.run_bytes(1), (3072 + 10) * 4);
+  EXPECT_GT(model.run_bytes(1000), 1000 * model.run_bytes(1) * 9 / 10);
+  EXPECT_LT(model.run_bytes(1000), 1100 * model.run_bytes(1));
+  EXPECT_EQ(kernels::memory_statistics().system_allocations, before);
+}
+
 TEST(Model, NamesInputsThatDoNotFit) {
   const Model model = peer();
   const std::string path = std::string(OCTET_TEST_DATA) + "/onnx/resnet20_ort_qdq_u8s8.onnx";
   EXPECT_EQ(error_text([&] { model.run(pattern(7), 1); }),
-            path + ": the input must have 3072 values for a batch of 1, has 7");
+            path + ": the input must have 3072 values for each of 1 input, has 7");
   EXPECT_EQ(error_text([&] { model.run(pattern(7), 0); }), path + ": the batch must be at least 1, is 0");
   std::vector<float> input = pattern(3072);
   input[5] = NAN;
   EXPECT_EQ(error_text([&] { model.run(input, 1); }),
-            "x_QuantizeLinear: a value that is to be quantized is not finite");
+            path + ".x_QuantizeLinear: a value that is to be quantized is not finite");
 }
 
 TEST(Model, ProfilesEveryStep) {

@@ -19,7 +19,8 @@ Program random_program(std::uint64_t seed, std::int64_t batch) {
 }
 
 std::vector<float> output_of(const Program& program, const std::vector<float>& x) {
-  const Plan plan(program);
+  SharedConstants shared;
+  const Plan plan(program, shared);
   std::vector<float> y(static_cast<std::size_t>(element_count(plan.output_shape())));
   plan.run(x.data(), y.data());
   plan.run(x.data(), y.data());  // nothing of a run may be missed by the next

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <memory>
+#include <string>
 
 #include "octet/base/rng.h"
 #include "octet/kernels/onednn.h"
@@ -182,6 +185,46 @@ TEST(Int8Layer, TransposedSumsLikeALoopWithPaddingBeyondTheKernel) {
     ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin()))
         << s.kh << 'x' << s.kw << ", padding " << s.padding << ", stride " << s.stride << ", groups " << s.groups;
   }
+}
+
+TEST(Int8Layer, SharesPackedWeightsWithLayersOfOtherSizes) {
+  Rng rng(8);
+  ConvShape s{.n = 1, .ci = 256, .h = 4, .w = 4, .co = 512, .kh = 3, .kw = 3, .oh = 4, .ow = 4, .padding = 1};
+  const auto w = std::make_shared<const std::vector<std::int8_t>>(random_weights(rng, s.weight_count()));
+  const auto shared = std::make_shared<const Int8Shared>(114, w, sums_as_floats(s.co));
+  const int before = num_threads();
+  std::vector<Int8Layer> layers;
+  for (const int threads : {1, 2, 16})
+    for (s.n = 1; s.n <= 5; ++s.n) {
+      set_num_threads(threads);
+      layers.emplace_back(s, false, shared);
+      EXPECT_LT(layers.back().own_bytes(), 1 << 18);  // the weights have more than a million
+      const std::vector<std::uint8_t> q = random_inputs(rng, s.n * s.ci * s.h * s.w);
+      std::vector<std::int32_t> acc(static_cast<std::size_t>(s.n * s.co * s.oh * s.ow)), alone(acc.size());
+      layers.back().sums(q.data(), acc.data());
+      Int8Layer({s, false, 114}, *w, sums_as_floats(s.co)).sums(q.data(), alone.data());
+      ASSERT_EQ(acc, alone) << s.n << " images, " << threads << " threads, " << layers.back().implementation();
+    }
+  set_num_threads(before);
+}
+
+// The most resident memory of this process so far, in bytes.
+std::int64_t peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
+  return 0;
+}
+
+TEST(Int8Layer, IsTriedOnAPieceOfALargeImage) {
+  ConvShape s{.n = 1, .ci = 1, .h = 8192, .w = 8192, .co = 1, .kh = 3, .kw = 3, .oh = 8192, .ow = 8192, .padding = 1};
+  const std::vector<std::int8_t> w(9, 1);
+  const std::int64_t before = peak_memory();
+  const Int8Layer layer({s, false, 3}, w, sums_as_floats(1));
+  s.h = s.oh = 1;
+  s.w = s.ow = std::int64_t{1} << 26;
+  if (onednn_uses_vnni()) const Int8Layer row({s, false, 3}, w, sums_as_floats(1));
+  EXPECT_LT(peak_memory() - before, std::int64_t{200} << 20);  // the image alone has 64 MB, its sums 256
 }
 
 TEST(Int8Layer, RefusesSumsThatInt32DoesNotHold) {
