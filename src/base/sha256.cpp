@@ -6,7 +6,7 @@
 #include <cstring>
 #include <vector>
 
-#include "octet/base/descriptor.h"
+#include "octet/base/input_file.h"
 
 namespace octet {
 namespace {
@@ -106,7 +106,7 @@ std::string Sha256::hex_digest() const {
 std::string sha256(std::string_view text) { return Sha256().update(text).hex_digest(); }
 
 std::string sha256_file(const std::filesystem::path& path) {
-  detail::InputFile file(path);
+  InputFile file(path);
   Sha256 hash;
   std::vector<std::byte> buffer(1 << 20);
   std::size_t count;

@@ -3,14 +3,16 @@
 // that could surprise is refused here: references, tags, several documents.
 #include <algorithm>
 #include <charconv>
+#include <istream>
 #include <limits>
 #include <optional>
-#include <sstream>
+#include <streambuf>
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "octet/base/document_builder.h"
+#include "octet/base/error.h"
 #include "octet/base/utf8.h"
 
 namespace octet {
@@ -84,6 +86,35 @@ std::string without_version(std::string_view text) {
   return plain;
 }
 
+/// A list or map in brackets, or one scalar, may not be longer: yaml-cpp reads them to their end before it says that
+/// they begin, and takes up to 240 bytes for each of their bytes.
+constexpr std::size_t kMaxYamlPiece = 1 << 19;
+
+/// Gives a text in chunks, and ends when too much of it has been read since the parser last told an event.
+class Chunks final : public std::streambuf {
+ public:
+  explicit Chunks(std::string& text) : text_(text) {}
+
+  void event() { told_ = given_; }
+  bool ended_early() const { return ended_early_; }
+
+ private:
+  int_type underflow() override {
+    constexpr std::size_t kChunk = 2048;
+    ended_early_ = ended_early_ || (given_ - told_ > kMaxYamlPiece && given_ < text_.size());
+    const std::size_t count = ended_early_ ? 0 : std::min(kChunk, text_.size() - given_);
+    if (count == 0) return traits_type::eof();
+    char* const start = text_.data() + given_;
+    setg(start, start, start + count);
+    given_ += count;
+    return traits_type::to_int_type(*start);
+  }
+
+  std::string& text_;
+  std::size_t given_ = 0, told_ = 0;  ///< bytes; told_: when the last event came
+  bool ended_early_ = false;
+};
+
 class Reader final : public YAML::EventHandler {
  public:
   Reader(std::string_view text, std::string source, const DocumentLimits& limits)
@@ -101,15 +132,19 @@ class Reader final : public YAML::EventHandler {
     // yaml-cpp closes a quoted string by itself when the text ends behind a line break; not when a document ends there.
     std::string closed = without_version(text_);
     closed += closed.ends_with('\n') ? "...\n" : "\n...\n";
-    std::istringstream stream(closed);
+    Chunks chunks(closed);
+    chunks_ = &chunks;
+    std::istream stream(&chunks);
     try {
       YAML::Parser parser(stream);
       while (parser.HandleNextDocument(*this)) {
       }
     } catch (const YAML::Exception& error) {
+      require_short_pieces();
       const bool unclosed = error.msg == YAML::ErrorMsg::DOC_IN_SCALAR;
       builder_.fail_at(place_at(error.mark), unclosed ? "a quoted string has no end" : error.msg);
     }
+    require_short_pieces();
     return builder_.take();
   }
 
@@ -119,6 +154,7 @@ class Reader final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    told(mark);
     refuse(mark, "", anchor);
     if (builder_.expects_key()) builder_.fail_at(place_at(mark), "a key has to be a scalar, not null");
     builder_.value(Document(), place_at(mark));
@@ -128,6 +164,7 @@ class Reader final : public YAML::EventHandler {
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    told(mark);
     const bool is_string = is_one_of(tag, {"!", "tag:yaml.org,2002:str"});
     refuse(mark, is_string ? "" : tag, anchor);
     if (builder_.expects_key())
@@ -137,18 +174,30 @@ class Reader final : public YAML::EventHandler {
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
+    told(mark);
     refuse_collection(mark, tag, anchor);
     builder_.begin_list(place_at(mark));
   }
   void OnSequenceEnd() override { builder_.end(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
+    told(mark);
     refuse_collection(mark, tag, anchor);
     builder_.begin_map(place_at(mark));
   }
   void OnMapEnd() override { builder_.end(); }
 
  private:
+  /// What comes after an early end is of no use.
+  void require_short_pieces() {
+    if (chunks_->ended_early())
+      builder_.fail_at(last_, text("more than ", kMaxYamlPiece, " bytes in one list, map or scalar follow"));
+  }
+  void told(const YAML::Mark& mark) {
+    require_short_pieces();
+    chunks_->event();
+    last_ = place_at(mark);
+  }
   void refuse(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (anchor != YAML::NullAnchor) builder_.fail_at(place_at(mark), "anchors (&name) are not supported");
     if (!is_one_of(tag, {"", "?"})) builder_.fail_at(place_at(mark), "the tag " + in_quotes(tag) + " is not supported");
@@ -190,6 +239,8 @@ class Reader final : public YAML::EventHandler {
 
   std::string_view text_;
   detail::DocumentBuilder builder_;
+  Chunks* chunks_ = nullptr;  ///< while the text is read
+  Place last_;                ///< of the last event
   int documents_ = 0;
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/data/idx.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "octet/base/error.h"
 #include "octet/base/gzip.h"
 
@@ -10,6 +13,7 @@ namespace {
 constexpr std::uint8_t kUnsignedByte = 0x08;
 constexpr std::size_t kFixedBytes = 4;  // two zeros, element type, rank
 constexpr std::size_t kSizeBytes = 4;   // per dimension
+constexpr std::size_t kMostHeaderBytes = kFixedBytes + 255 * kSizeBytes;
 
 const char* element_type_name(std::uint8_t type) {
   switch (type) {
@@ -38,9 +42,21 @@ std::int64_t big_endian_32(std::string_view bytes, std::size_t offset) {
   return value;
 }
 
-}  // namespace
+/// What an IDX file begins with.
+struct Header {
+  Shape shape;
+  std::size_t bytes;  ///< of the header
+  std::int64_t elements;
+};
 
-IdxArray parse_idx(std::string_view bytes, const std::string& source) {
+/// How long the file is, or may be.
+struct Length {
+  std::uint64_t bytes;
+  bool exact;
+};
+
+/// `bytes` is the start of a file, or all of it.
+Header parse_header(std::string_view bytes, const Length& length, const std::string& source) {
   require(bytes.size() >= kFixedBytes, source, ": byte ", bytes.size(), ": an IDX header has at least 4 bytes");
   require(byte_at(bytes, 0) == 0 && byte_at(bytes, 1) == 0, source,
           ": byte 0: an IDX file starts with two zero bytes (", int{byte_at(bytes, 0)}, ", ", int{byte_at(bytes, 1)},
@@ -54,28 +70,41 @@ IdxArray parse_idx(std::string_view bytes, const std::string& source) {
   require(bytes.size() >= header_bytes, source, ": byte ", bytes.size(), ": the IDX header of ", rank,
           " dimensions has ", header_bytes, " bytes");
 
-  IdxArray array;
-  const auto left = static_cast<std::int64_t>(bytes.size() - header_bytes);
-  std::int64_t count = 1;
+  Header header{.shape = {}, .bytes = header_bytes, .elements = 1};
+  const auto left = static_cast<std::int64_t>(std::max<std::uint64_t>(length.bytes, header_bytes) - header_bytes);
   for (std::size_t i = 0; i < rank; ++i) {
     const std::size_t offset = kFixedBytes + i * kSizeBytes;
     const std::int64_t size = big_endian_32(bytes, offset);
     require(size > 0, source, ": byte ", offset, ": IDX dimension ", i, " has size 0");
     // Division, because the product of the sizes may overflow. It also bounds what is allocated by the file's length.
-    require(size <= left / count, source, ": byte ", offset, ": IDX dimension ", i, " of size ", size,
-            " asks for more elements than the ", left, " bytes behind the header (sizes before it ", array.shape, ")");
-    count *= size;
-    array.shape.push_back(size);
+    require(size <= left / header.elements, source, ": byte ", offset, ": IDX dimension ", i, " of size ", size,
+            " asks for more elements than the ", left,
+            length.exact ? " bytes behind the header" : " bytes that may come out of a packed file",
+            " (sizes before it ", header.shape, ")");
+    header.elements *= size;
+    header.shape.push_back(size);
   }
-  require(count == left, source, ": byte ", header_bytes + static_cast<std::size_t>(count), ": ", left - count,
-          " bytes follow the last IDX element (sizes ", array.shape, ")");
-  const std::string_view elements = bytes.substr(header_bytes);
-  array.values.assign(elements.begin(), elements.end());
-  return array;
+  require(!length.exact || header.elements == left, source, ": byte ",
+          header_bytes + static_cast<std::size_t>(header.elements), ": ", left - header.elements,
+          " bytes follow the last IDX element (sizes ", header.shape, ")");
+  return header;
+}
+
+}  // namespace
+
+IdxArray parse_idx(std::string_view bytes, const std::string& source) {
+  const Header header = parse_header(bytes, {bytes.size(), true}, source);
+  const std::string_view elements = bytes.substr(header.bytes);
+  return {.shape = header.shape, .values = {elements.begin(), elements.end()}};
 }
 
 IdxArray read_idx(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  return parse_idx(read_gzip_file(path, max_bytes), path.string());
+  const std::string source = path.string();
+  const auto judge = [&](std::string_view start, std::optional<std::uint64_t> size) {
+    const Header header = parse_header(start, {size.value_or(max_bytes), size.has_value()}, source);
+    return header.bytes + static_cast<std::uint64_t>(header.elements);
+  };
+  return parse_idx(read_gzip_file(path, max_bytes, kMostHeaderBytes, judge), source);
 }
 
 }  // namespace octet

@@ -3,12 +3,15 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <limits>
 #include <unordered_map>
 #include <utility>
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_kind.h"
+#include "octet/base/input_file.h"
 #include "octet/base/utf8.h"
 #include "octet/graph/onnx_operators.h"
 #include "octet/graph/onnx_tensor.h"
@@ -167,6 +170,12 @@ Graph read_onnx(std::string_view bytes, const std::string& source) {
 }
 
 Graph read_onnx_file(const std::filesystem::path& path) {
+  {
+    const InputFile file(path);
+    const std::string start = file.bytes(0, std::min<std::uint64_t>(file.reported_size(), kKindBytes));
+    const std::string wrong = wrong_file(start, WantedFile::kOnnx);
+    require(wrong.empty(), path.string(), ": ", wrong);
+  }
   return read_onnx(read_file(path, std::numeric_limits<int>::max()), path.string());
 }
 

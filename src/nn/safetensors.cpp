@@ -15,6 +15,8 @@
 #include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_kind.h"
+#include "octet/base/input_file.h"
 #include "octet/base/utf8.h"
 
 namespace octet::safetensors {
@@ -148,37 +150,56 @@ File File::parse(std::string bytes, std::string source) {
   File file;
   file.bytes_ = std::move(bytes);
   file.source_ = std::move(source);
-  const std::string& name = file.source_;
-  const std::string_view all = file.bytes_;
-  require(all.size() >= kLengthBytes, name, ": byte 0: a safetensors file has at least 8 bytes, this one has ",
-          all.size());
-  std::uint64_t header_size = 0;
-  std::memcpy(&header_size, all.data(), kLengthBytes);
-  require(header_size <= kMaxHeaderBytes, name, ": byte 0: the header is said to have ", header_size,
-          " bytes; at most ", kMaxHeaderBytes, " are allowed");
-  require(header_size <= all.size() - kLengthBytes, name, ": byte 0: the header is said to have ", header_size,
-          " bytes, but ", all.size() - kLengthBytes, " follow");
-  const std::string_view header = all.substr(kLengthBytes, header_size);
-  require(header.starts_with('{'), name, ": byte 8: the header must start with {");
-  file.data_begin_ = kLengthBytes + header_size;
-  const std::uint64_t data_size = all.size() - file.data_begin_;
-
-  const Document root = parse_json(header, name + " (header at byte 8)",
-                                   {.max_bytes = kMaxHeaderBytes, .max_depth = 4, .max_nodes = 2'000'000});
-  for (const Document::Member& member : root.members()) {
-    if (member.key != kMetadataKey) {
-      file.entries_.push_back(parse_entry(member, data_size));
-      continue;
-    }
-    for (const Document::Member& item : member.value.members()) file.metadata_[item.key] = item.value.as_string();
-  }
-  std::ranges::stable_sort(file.entries_, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
-  check_places(file.entries_, data_size, name);
-  for (std::size_t i = 0; i < file.entries_.size(); ++i) file.index_[file.entries_[i].name] = i;
+  file.parse_header(file.bytes_.size());
   return file;
 }
 
-File File::read(const std::filesystem::path& path) { return parse(read_file(path, kMaxFileBytes), path.string()); }
+File File::read(const std::filesystem::path& path) {
+  File file;
+  file.file_ = std::make_shared<const InputFile>(path);
+  file.source_ = path.string();
+  const std::uint64_t size = file.file_->reported_size();
+  require(size <= kMaxFileBytes, file.source_, ": the file has ", size, " bytes, more than the limit of ",
+          kMaxFileBytes);
+  file.parse_header(size);
+  return file;
+}
+
+void File::parse_header(std::uint64_t size) {
+  const std::string start = piece(0, std::min<std::uint64_t>(size, kKindBytes));
+  if (!std::string_view(start).substr(std::min(start.size(), kLengthBytes)).starts_with('{')) {
+    const std::string wrong = wrong_file(start, WantedFile::kSafetensors);
+    require(wrong.empty() || (size > 0 && size < kLengthBytes), source_, ": ", wrong);
+  }
+  require(size >= kLengthBytes, source_, ": byte 0: a safetensors file has at least 8 bytes, this one has ", size);
+  require(start.size() > kLengthBytes && start[kLengthBytes] == '{', source_,
+          ": byte 8: the header must start with {; this is no safetensors file, or a damaged one");
+  std::uint64_t header_size = 0;
+  std::memcpy(&header_size, start.data(), kLengthBytes);
+  require(header_size <= kMaxHeaderBytes, source_, ": byte 0: the header is said to have ", header_size,
+          " bytes; at most ", kMaxHeaderBytes, " are allowed");
+  require(header_size <= size - kLengthBytes, source_, ": byte 0: the header is said to have ", header_size,
+          " bytes, but ", size - kLengthBytes, " follow");
+  data_begin_ = kLengthBytes + header_size;
+  const std::uint64_t data_size = size - data_begin_;
+
+  const Document root = parse_json(piece(kLengthBytes, header_size), source_ + " (header at byte 8)",
+                                   {.max_bytes = kMaxHeaderBytes, .max_depth = 4, .max_nodes = 2'000'000});
+  for (const Document::Member& member : root.members()) {
+    if (member.key != kMetadataKey) {
+      entries_.push_back(parse_entry(member, data_size));
+      continue;
+    }
+    for (const Document::Member& item : member.value.members()) metadata_[item.key] = item.value.as_string();
+  }
+  std::ranges::stable_sort(entries_, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
+  check_places(entries_, data_size, source_);
+  for (std::size_t i = 0; i < entries_.size(); ++i) index_[entries_[i].name] = i;
+}
+
+std::string File::piece(std::uint64_t begin, std::uint64_t count) const {
+  return file_ ? file_->bytes(begin, count) : bytes_.substr(begin, count);
+}
 
 const Entry* File::find(std::string_view name) const {
   const auto found = index_.find(name);
@@ -189,13 +210,11 @@ bool File::is_float(Type type) {
   return type == Type::kF32 || type == Type::kF16 || type == Type::kBF16 || type == Type::kF64;
 }
 
-std::string_view File::bytes_of(const Entry& entry) const {
-  return std::string_view(bytes_).substr(data_begin_ + entry.begin, entry.end - entry.begin);
-}
-
 std::vector<float> File::floats(const Entry& entry) const {
-  std::vector<float> values((entry.end - entry.begin) / type_size(entry.type));
-  const std::string_view bytes = bytes_of(entry);
+  require(is_float(entry.type), source_, ": tensor ", in_quotes(entry.name), ": expected F32, F16, BF16 or F64, got ",
+          type_name(entry.type));
+  const std::string bytes = bytes_of(entry);
+  std::vector<float> values(bytes.size() / type_size(entry.type));
   switch (entry.type) {
     case Type::kF32:
       convert<float>(bytes, values, [](float v) { return v; });
@@ -214,8 +233,7 @@ std::vector<float> File::floats(const Entry& entry) const {
       });
       return values;
     default:
-      fail(source_, ": tensor ", in_quotes(entry.name), ": expected F32, F16, BF16 or F64, got ",
-           type_name(entry.type));
+      return values;
   }
 }
 

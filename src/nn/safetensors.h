@@ -6,12 +6,17 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "octet/base/shape.h"
+
+namespace octet {
+class InputFile;
+}
 
 namespace octet::safetensors {
 
@@ -35,13 +40,16 @@ struct Entry {
 
 using Metadata = std::map<std::string, std::string>;
 
-/// A parsed file in memory.
+/// A file whose header is parsed. Values are read when they are asked for: of a file on disk no more memory is taken
+/// than its header and they need.
 class File {
  public:
   /// Takes the bytes of a whole file; `source` names it in errors. Throws Error with the byte offset or the tensor's
   /// name for anything that the format does not allow: a header that is too long or no JSON of the right form,
   /// duplicate names, unknown types, sizes that overflow or disagree with the shape, overlaps, gaps, bytes left over.
   static File parse(std::string bytes, std::string source);
+  /// The same for a file, whose header is judged before anything else is read. What is no safetensors file but of
+  /// another common kind is called by its name. Throws Error also as InputFile does.
   static File read(const std::filesystem::path& path);
 
   /// In the order of their places in the file.
@@ -53,14 +61,17 @@ class File {
   /// True for F32, F16, BF16 and F64.
   static bool is_float(Type type);
   /// The values of a floating-point entry, row-major. F64 is rounded; throws Error for a finite value beyond float32's
-  /// range and for other types.
+  /// range, for other types, and if the file has become shorter.
   std::vector<float> floats(const Entry& entry) const;
   /// The values of an I64 entry. Throws Error for other types.
   std::vector<std::int64_t> integers(const Entry& entry) const;
 
  private:
-  std::string_view bytes_of(const Entry& entry) const;
+  void parse_header(std::uint64_t size);
+  std::string piece(std::uint64_t begin, std::uint64_t count) const;
+  std::string bytes_of(const Entry& entry) const { return piece(data_begin_ + entry.begin, entry.end - entry.begin); }
 
+  std::shared_ptr<const InputFile> file_;  ///< null: all lies in bytes_, which is empty otherwise; see piece()
   std::string bytes_, source_;
   std::uint64_t data_begin_ = 0;
   std::vector<Entry> entries_;

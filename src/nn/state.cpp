@@ -2,6 +2,7 @@
 #include "octet/nn/state.h"
 
 #include <algorithm>
+#include <new>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -114,16 +115,24 @@ LoadReport load_state(const std::filesystem::path& path, std::span<const StateEn
     if (!known.contains(in_file.name)) report.unexpected.push_back(in_file.name);
   if (options.strict && !report.complete()) fail_incomplete(path.string(), report);
 
-  // F64 may hold values that do not fit: looked at before anything is written, so that a failure changes nothing.
-  for (const auto& [entry, in_file] : matches)
-    if (in_file->type == safetensors::Type::kF64) file.floats(*in_file);
-  for (const auto& [entry, in_file] : matches) {
-    if (entry->counter) {
-      *entry->counter = file.integers(*in_file).front();
-    } else {
-      Tensor tensor = entry->tensor;
-      std::ranges::copy(file.floats(*in_file), tensor.mutable_values().begin());
+  // All values are read before any is written, so that a failure changes nothing: F64 may hold some that do not fit, a
+  // disk may fail, memory may run out.
+  try {
+    std::vector<std::vector<float>> floats;
+    std::vector<std::int64_t> integers;
+    for (const auto& [entry, in_file] : matches) {
+      integers.push_back(entry->counter ? file.integers(*in_file).front() : 0);
+      floats.push_back(entry->counter ? std::vector<float>() : file.floats(*in_file));
     }
+    for (std::size_t i = 0; i < matches.size(); ++i) {
+      const StateEntry& entry = *matches[i].first;
+      if (entry.counter)
+        *entry.counter = integers[i];
+      else
+        std::ranges::copy(floats[i], Tensor(entry.tensor).mutable_values().begin());
+    }
+  } catch (const std::bad_alloc&) {
+    fail(printable(path.string()), ": not enough memory for its tensors");
   }
   return report;
 }

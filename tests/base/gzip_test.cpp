@@ -68,20 +68,49 @@ TEST(UnpackGzip, RefusesWhatFollowsTheStream) {
             "f: byte " + std::to_string(kPacked.size()) + ": something else follows the gzip stream");
 }
 
+TEST(UnpackGzipStart, GivesTheFirstBytesOfBothForms) {
+  EXPECT_EQ(unpack_gzip_start(kPacked, "f", 5), "hello");
+  EXPECT_EQ(unpack_gzip_start(kPacked, "f", 100), kText);
+  EXPECT_EQ(unpack_gzip_start(kPacked + "tail", "f", 5), "hello");
+  EXPECT_EQ(unpack_gzip_start("plain", "f", 2), "pl");
+}
+
+const JudgeHeader kAnything = [](std::string_view, std::optional<std::uint64_t>) { return kPlenty; };
+
 TEST(ReadGzipFile, UnpacksAFileAndNamesItInErrors) {
   const std::string path = testing::TempDir() + "/gzip_test.gz";
   write_file_atomically(path, kPacked);
-  EXPECT_EQ(read_gzip_file(path, kPlenty), kText);
+  EXPECT_EQ(read_gzip_file(path, kPlenty, 4, kAnything), kText);
   write_file_atomically(path, kPacked.substr(0, 20));
-  EXPECT_EQ(error_text([&] { read_gzip_file(path, kPlenty); }), path + ": byte 20: the gzip stream ends early");
+  EXPECT_EQ(error_text([&] { read_gzip_file(path, kPlenty, 4, kAnything); }),
+            path + ": byte 20: the gzip stream ends early");
   std::filesystem::remove(path);
 }
 
 TEST(ReadGzipFile, DoesNotReadWhatCannotFit) {
   const std::string path = testing::TempDir() + "/gzip_test_large.gz";
-  write_file_atomically(path, std::string(100000, 'x'));
-  EXPECT_EQ(error_text([&] { read_gzip_file(path, 4); }),
-            path + ": the file has 100000 bytes, more than the limit of 65540");
+  write_file_atomically(path, "\x1f\x8b" + std::string(100000, 'x'));
+  EXPECT_EQ(error_text([&] { read_gzip_file(path, 4, 4, kAnything); }),
+            path + ": the file has 100002 bytes, more than the limit of 65540");
+  write_file_atomically(path, "plain");
+  EXPECT_EQ(error_text([&] { read_gzip_file(path, 4, 4, kAnything); }),
+            path + ": the file has 5 bytes, more than the limit of 4");
+  std::filesystem::remove(path);
+}
+
+TEST(ReadGzipFile, LetsTheHeaderSayHowMuchMayFollow) {
+  const std::string path = testing::TempDir() + "/gzip_test_header.gz";
+  for (const std::string& contents : {kPacked, kText}) {
+    write_file_atomically(path, contents);
+    const bool packed = contents == kPacked;
+    const JudgeHeader judge = [&](std::string_view start, std::optional<std::uint64_t> size) {
+      EXPECT_EQ(start, "hell");
+      EXPECT_EQ(size, packed ? std::nullopt : std::optional<std::uint64_t>(kText.size()));
+      return kText.size() - 1;
+    };
+    const std::string refused = path + ": more than the limit of 17 bytes when unpacked";
+    EXPECT_EQ(error_text([&] { read_gzip_file(path, kPlenty, 4, judge); }), packed ? refused : "no error");
+  }
   std::filesystem::remove(path);
 }
 

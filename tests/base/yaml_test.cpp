@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "octet/base/document.h"
+#include "support/address_space_limit.h"
 #include "support/error_text.h"
 #include "support/library_message.h"
 
@@ -119,6 +120,18 @@ TEST(ParseYaml, SaysWhereTheSyntaxIsWrong) {
   EXPECT_EQ(error("[1, 2\n"), "a.yaml:1:1: a key has to be a scalar; is a bracket not closed?");
   EXPECT_EQ(error("[1] 2"), "a.yaml:1:5: a second YAML document starts here");
   EXPECT_THAT(error("a: 1\n\tb: 2\n"), ends_in_library_words("a.yaml:2:"));
+}
+
+TEST(ParseYaml, RefusesLongPiecesBeforeItTakesMemoryForThem) {
+  const test::AddressSpaceLimit limit(200 << 20);
+  const std::string rule = "more than 524288 bytes in one list, map or scalar follow";
+  for (const char* const piece : {"[", "{", "a, "}) {
+    std::string text = "a: 1\nb:\n  [";
+    while (text.size() < (1 << 20)) text += piece;
+    EXPECT_EQ(error(text), "a.yaml:2:1: " + rule) << piece;
+  }
+  EXPECT_EQ(error("a: \"" + std::string(1 << 20, 'x') + '"'), "a.yaml:1:1: " + rule);
+  EXPECT_EQ(parse("a: [" + std::string(500'000, ' ') + "1]").at("a").items().size(), 1U);
 }
 
 }  // namespace

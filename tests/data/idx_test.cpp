@@ -8,6 +8,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "support/address_space_limit.h"
 #include "support/error_text.h"
 #include "support/library_message.h"
 
@@ -109,7 +110,41 @@ TEST(Idx, NamesTheFileThatIsMissingDamagedOrTooLong) {
               test::ends_in_library_words(damaged.string() + ": byte 26: damaged gzip stream ("));
 
   const auto whole = temporary("whole.idx.gz", kPacked);
-  EXPECT_EQ(error_text([&] { read_idx(whole, 8); }), whole.string() + ": more than the limit of 8 bytes when unpacked");
+  EXPECT_EQ(error_text([&] { read_idx(whole, 8); }),
+            whole.string() +
+                ": byte 4: IDX dimension 0 of size 2 asks for more elements than the 0 bytes that may come out of "
+                "a packed file (sizes before it [])");
+}
+
+// idx(8, {2}, "ab" and 50000 zeros), and idx(8, {65536, 65536}, "ab"), packed likewise.
+const std::string kBomb(
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x41\x11\x00\x20\x10\x00\xa1\xd5\xd7\xd5\xd4\xfe\x21\xec\xe1\x00"
+    "\x35\xab\xda\xe7\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+    "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xc0\x57\x1e\xd2"
+    "\x6f\x77\x34\x5a\xc3\x00\x00",
+    91);
+const std::string kClaim(
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x63\x60\xe0\x60\x62\x60\x64\x60\x00\xe1\xc4\x24\x00\x99\xd1\x9a\x7a\x0e"
+    "\x00\x00\x00",
+    31);
+
+TEST(Idx, UnpacksNoMoreThanTheHeaderOfAPackedFileSays) {
+  const auto bomb = temporary("bomb.idx.gz", kBomb);
+  EXPECT_EQ(error_text([&] { read_idx(bomb); }), bomb.string() + ": more than the limit of 10 bytes when unpacked");
+  const auto claim = temporary("claim.idx.gz", kClaim);
+  EXPECT_EQ(error_text([&] { read_idx(claim); }),
+            claim.string() +
+                ": byte 8: IDX dimension 1 of size 65536 asks for more elements than the 2147483636 bytes "
+                "that may come out of a packed file (sizes before it [65536])");
+}
+
+TEST(Idx, ReadsNoMoreThanTheHeaderOfAPlainFileSays) {
+  const auto sparse = temporary("sparse.idx", idx(8, {2}, "ab"));
+  std::filesystem::resize_file(sparse, 1 << 30);
+  const test::AddressSpaceLimit limit(64 << 20);
+  EXPECT_EQ(error_text([&] { read_idx(sparse); }),
+            sparse.string() + ": byte 10: 1073741814 bytes follow the last IDX element (sizes [2])");
+  std::filesystem::remove(sparse);
 }
 
 }  // namespace

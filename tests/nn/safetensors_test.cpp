@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "octet/base/file.h"
+#include "support/address_space_limit.h"
 #include "support/error_text.h"
 
 namespace octet::safetensors {
@@ -139,8 +140,10 @@ TEST(Safetensors, RefusesFilesThatAreTooShortOrLieAboutTheirHeader) {
       "w.safetensors: byte 0: the header is said to have 18446744073709551615 bytes; at most 100000000 are allowed");
   EXPECT_EQ(parse_error(length_of(100'000'001) + "{}"),
             "w.safetensors: byte 0: the header is said to have 100000001 bytes; at most 100000000 are allowed");
-  EXPECT_EQ(parse_error(file_of(" {}")), "w.safetensors: byte 8: the header must start with {");
-  EXPECT_EQ(parse_error(file_of("")), "w.safetensors: byte 8: the header must start with {");
+  EXPECT_EQ(parse_error(file_of(" {}")),
+            "w.safetensors: byte 8: the header must start with {; this is no safetensors file, or a damaged one");
+  EXPECT_EQ(parse_error(file_of("")),
+            "w.safetensors: byte 8: the header must start with {; this is no safetensors file, or a damaged one");
 }
 
 TEST(Safetensors, SaysWhereTheHeaderIsNoJson) {
@@ -233,6 +236,44 @@ TEST(Safetensors, SaysWhichFileIsMissing) {
       << error_text([] { File::read("/nowhere/w.safetensors"); });
   EXPECT_TRUE(error_text([] { write("/nowhere/w.safetensors", {}); }).starts_with("/nowhere/w.safetensors"))
       << error_text([] { write("/nowhere/w.safetensors", {}); });
+}
+
+TEST(Safetensors, CallsOtherKindsOfFilesByTheirNames) {
+  EXPECT_EQ(parse_error(""), "w.safetensors: this is an empty file, not safetensors weights");
+  EXPECT_EQ(parse_error("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"),
+            "w.safetensors: this is a Git LFS pointer, not the file it stands for, not safetensors weights; `git lfs "
+            "pull` in "
+            "its repository fetches the file itself");
+  EXPECT_EQ(
+      parse_error("<!DOCTYPE html><title>404</title>"),
+      "w.safetensors: this is a web page, perhaps instead of a download, not safetensors weights; download it again, "
+      "and look at what the server says");
+}
+
+TEST(Safetensors, JudgesTheHeaderBeforeItReadsTheRest) {
+  const std::string path = temporary("sparse.safetensors");
+  write_file_atomically(path, one_tensor("F32", "[1]", "[0,4]", "abcd"));
+  std::filesystem::resize_file(path, std::uintmax_t{6} << 30);  // a hole
+  const test::AddressSpaceLimit limit(64 << 20);
+  EXPECT_EQ(error_text([&] { File::read(path); }),
+            path + ": the tensors end at data offset 4, but the file has 6442450882 bytes of data");
+  std::filesystem::remove(path);
+}
+
+TEST(Safetensors, TakesNoMemoryForValuesThatNobodyAsksFor) {
+  const std::string path = temporary("large.safetensors");
+  const std::string header = R"({"__metadata__":{"key":"value"},"large":{"dtype":"F32","shape":[1610612736],)"
+                             R"("data_offsets":[0,6442450944]},"w":{"dtype":"F32","shape":[1],)"
+                             R"("data_offsets":[6442450944,6442450948]}})";
+  write_file_atomically(path, file_of(header));
+  std::filesystem::resize_file(path, 8 + header.size() + (std::uintmax_t{6} << 30) + 4);
+  const test::AddressSpaceLimit limit(64 << 20);
+  const File file = File::read(path);
+  EXPECT_EQ(file.metadata().at("key"), "value");
+  EXPECT_EQ(file.floats(*file.find("w")), std::vector<float>{0.0F});
+  EXPECT_EQ(error_text([&] { file.floats(*file.find("large")); }),
+            path + ": not enough memory for 6442450944 bytes of it");
+  std::filesystem::remove(path);
 }
 
 }  // namespace
