@@ -25,6 +25,13 @@ void walk(M& module, const std::string& path, const Visit& visit) {
   for (const auto& child : module.children()) walk<M>(child->module(), join(path, child->name()), visit);
 }
 
+// Whether `module` is `root` or below it.
+bool holds(const Module& root, const Module* module) {
+  bool found = false;
+  if (module) walk(root, "", [&](const std::string&, const Module& one) { found = found || &one == module; });
+  return found;
+}
+
 std::vector<NamedTensor> collect(const Module& root, const std::vector<NamedTensor>& (Module::*own)() const) {
   std::vector<NamedTensor> all;
   walk(root, "", [&](const std::string& path, const Module& module) {
@@ -49,6 +56,12 @@ void copy_tensors(const std::vector<NamedTensor>& from, const std::vector<NamedT
 
 }  // namespace
 
+ModuleLink::ModuleLink(Module* module) {
+  if (!module) return;
+  if (module->places_.empty()) module->places_.push_back(std::make_shared<Module*>(module));
+  place_ = module->places_.front();
+}
+
 Child::Child(std::string name, std::unique_ptr<Module> module) : name_(std::move(name)), module_(std::move(module)) {}
 
 Child::~Child() = default;
@@ -56,12 +69,28 @@ Child::~Child() = default;
 Tensor Child::operator()(const Tensor& x) const {
   const ContextScope scope(name_);
   if (TraceRecorder* recorder = TraceRecorder::active()) recorder->enter_module();
-  return module_->forward(input_filter_ ? input_filter_->filter_input(x) : x);
+  if (filter_is_out_) return module_->forward(x);
+  require(!input_filter_.broken(),
+          "the slot's input filter has been destroyed; set_input_filter() sets another, or none");
+  Module* const filter = input_filter_.get();
+  return module_->forward(filter ? filter->filter_input(x) : x);
+}
+
+void Child::set_input_filter(Module* filter) {
+  input_filter_ = ModuleLink(filter);
+  filter_is_out_ = false;
 }
 
 std::unique_ptr<Module> Child::replace(std::unique_ptr<Module> module) {
   require(module != nullptr, "slot ", name_, ": replace: the new module is null");
+  const bool filter_was_inside = filter_is_out_ || holds(*module_, input_filter_.get());
+  Module::move_links(*module_, *module);
+  filter_is_out_ = filter_was_inside && !holds(*module, input_filter_.get());
   return std::exchange(module_, std::move(module));
+}
+
+Module::~Module() {
+  for (const std::shared_ptr<Module*>& place : places_) *place = nullptr;
 }
 
 std::string Module::type_name() const {
@@ -116,6 +145,21 @@ Child* Module::find_slot(std::string_view path) {
     module = &(*child)->module();
     path.remove_prefix(dot + 1);
   }
+}
+
+// Links to modules of one tree become links to those with the same paths in the other; where there is none, they stay.
+void Module::move_links(Module& from, Module& to) {
+  walk(from, "", [&](const std::string& path, Module& old) {
+    if (old.places_.empty()) return;
+    Child* const slot = path.empty() ? nullptr : to.find_slot(path);
+    if (!slot && !path.empty()) return;
+    Module& now = slot ? slot->module() : to;
+    for (std::shared_ptr<Module*>& place : old.places_) {
+      *place = &now;
+      now.places_.push_back(std::move(place));
+    }
+    old.places_.clear();
+  });
 }
 
 void Module::fail_unknown_path(std::string_view path) {
@@ -210,8 +254,13 @@ class CopiedTree {
     };
     for (const auto& [original, copy] : copies_) {
       copy->relink(copy_of);
-      for (const auto& child : original->children())
-        if (child->input_filter()) copy->find_slot(child->name())->set_input_filter(&copy_of(*child->input_filter()));
+      for (const auto& child : original->children()) {
+        Child& slot = *copy->find_slot(child->name());
+        if (const Module* const filter = child->input_filter())
+          slot.set_input_filter(&copy_of(*filter));
+        else if (!child->filter_is_out_)
+          slot.input_filter_ = child->input_filter_;  // none, or one that is gone, which the copy must tell as well
+      }
     }
   }
 

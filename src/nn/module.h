@@ -17,6 +17,21 @@ namespace octet {
 
 class Module;
 
+/// A reference from one module to another that cannot dangle. It follows the place of what it refers to: when that, or
+/// a module that holds it, is replaced in its slot, it refers to what has the same path then, if there is such.
+class ModuleLink {
+ public:
+  ModuleLink() = default;
+  explicit ModuleLink(Module* module);  ///< null: to nothing
+
+  /// Null if it refers to nothing, or to a module that has been destroyed.
+  Module* get() const { return place_ ? *place_ : nullptr; }
+  bool broken() const { return place_ && !*place_; }
+
+ private:
+  std::shared_ptr<Module*> place_;
+};
+
 /// A named slot for a child module. What is in it can be replaced (quantization does), the slot stays.
 class Child {
  public:
@@ -28,18 +43,24 @@ class Child {
 
   const std::string& name() const { return name_; }
   Module& module() const { return *module_; }
-  /// Puts another module in and returns the old one.
+  /// Puts another module in and returns the old one. What referred to the old one (an input filter, a layer that shares
+  /// its quantizer), or to a module in it, refers to what has its path now.
   std::unique_ptr<Module> replace(std::unique_ptr<Module> module);
 
   /// What the child is called with passes through `filter`'s filter_input() first: a module of the same tree, for
-  /// example the layer that quantizes what the whole block reads. Null: none.
-  void set_input_filter(Module* filter) { input_filter_ = filter; }
-  Module* input_filter() const { return input_filter_; }
+  /// example the layer that quantizes what the whole block reads. Null: none. A filter that lies in the child goes with
+  /// it when it is replaced by one that has no module in that place, and comes back with it. Once a filter elsewhere
+  /// has been destroyed, calls throw Error until another one, or none, is set.
+  void set_input_filter(Module* filter);
+  Module* input_filter() const { return filter_is_out_ ? nullptr : input_filter_.get(); }
 
  private:
+  friend class CopiedTree;
+
   std::string name_;
   std::unique_ptr<Module> module_;
-  Module* input_filter_ = nullptr;
+  ModuleLink input_filter_;
+  bool filter_is_out_ = false;  // it went with a module that was replaced
 };
 
 /// A parameter or buffer with its dotted name, "layer1.0.conv1.weight".
@@ -65,7 +86,7 @@ concept HasOptions = requires {
 /// Base class of layers and models. Owns its children in slots; neither copyable nor movable, see clone().
 class Module {
  public:
-  virtual ~Module() = default;
+  virtual ~Module();
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
@@ -139,7 +160,9 @@ class Module {
   virtual void relink(const CopyOf&) {}
 
  private:
+  friend class Child;
   friend class CopiedTree;
+  friend class ModuleLink;
   struct Counter {
     std::string name;
     bool in_weights;
@@ -148,11 +171,13 @@ class Module {
 
   void require_new_name(const std::string& name, const char* what) const;
   Child* find_slot(std::string_view path);
+  static void move_links(Module& from, Module& to);
   [[noreturn]] void fail_unknown_path(std::string_view path);
 
   std::vector<std::unique_ptr<Child>> children_;
   std::vector<NamedTensor> parameters_, buffers_;
   std::vector<std::unique_ptr<Counter>> counters_;  // pointers, because add_counter() gives references
+  std::vector<std::shared_ptr<Module*>> places_;    // of the links to this module
   bool training_ = true;
 };
 

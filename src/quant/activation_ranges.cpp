@@ -30,7 +30,7 @@ class CountingFilter final : public Module {
   CountingFilter(Child& slot, const UlqGrid& grid) : slot_(slot), next_(slot.input_filter()), grid_(grid) {
     slot_.set_input_filter(this);
   }
-  ~CountingFilter() override { slot_.set_input_filter(next_); }
+  ~CountingFilter() override { slot_.set_input_filter(next_.get()); }
 
   Tensor forward(const Tensor& x) override { return x; }
   Tensor filter_input(const Tensor& x) override {
@@ -39,13 +39,13 @@ class CountingFilter final : public Module {
       counts_.values += more.values;
       counts_.clipped += more.clipped;
     });
-    return next_ ? next_->filter_input(x) : x;
+    return next_.get() ? next_.get()->filter_input(x) : x;
   }
   const Counts& counts() const { return counts_; }
 
  private:
   Child& slot_;
-  Module* next_;
+  ModuleLink next_;
   UlqGrid grid_;
   Counts counts_;
 };

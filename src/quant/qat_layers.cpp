@@ -98,7 +98,7 @@ QatModule::QatModule(const char* name, const RetrainConfig& config, const Channe
       s_rec_flag_(add_counter("s_rec_flag")),
       wts_(name, config_.retrain_weight_config, view) {
   s_rec_flag_ = config_.retrain_weight_config.s_rec_flag;
-  if (!owner_)
+  if (!owner)
     acts_.emplace(name, config_.retrain_data_config, add_counter("acts_initialised"),
                   origin == Origin::kConverted ? WhileObserving::kQuantize : WhileObserving::kPassOn);
 }
@@ -133,7 +133,16 @@ IntegerLayer QatModule::integers(float input_scale) const {
 }
 
 void QatModule::relink(const CopyOf& copy_of) {
-  if (owner_) owner_ = dynamic_cast<QatModule*>(&copy_of(*owner_));
+  if (!acts_) owner_ = ModuleLink(&copy_of(owner()));
+}
+
+QatModule& QatModule::owner() const {
+  require(owner_.get() != nullptr, name_,
+          ": the layer whose activation quantizer it shares has been destroyed; convert the model again");
+  auto* const qat = dynamic_cast<QatModule*>(owner_.get());
+  require(qat && qat->acts_, name_, ": where the layer was whose activation quantizer it shares, there is a ",
+          owner_.get()->type_name(), " now, which has none of its own; convert the model again");
+  return *qat;
 }
 
 // ---- one wrapper for three layers -----------------------------------------------------------------------------------
@@ -238,7 +247,7 @@ std::string Qat<Layer>::type_name() const {
 template <typename Layer>
 std::unique_ptr<Module> Qat<Layer>::clone() const {
   Rng unused(0);
-  std::unique_ptr<Qat> copy(new Qat(Layer(layer_.options(), unused), config_, origin_, owner_));
+  std::unique_ptr<Qat> copy(new Qat(Layer(layer_.options(), unused), config_, origin_, acts_ ? nullptr : &owner()));
   if (acts_) copy->acts_->copy_observations(*acts_);
   return copy_state_to(std::move(copy));
 }

@@ -30,8 +30,8 @@ class QatModule : public Module {
   const WeightQuantizer& weight_quantizer() const { return wts_; }
   /// How output channels lie in the weight.
   const kernels::ChannelView& weight_view() const { return view_; }
-  /// The layer whose activation quantizer this one uses; null: its own.
-  const QatModule* quantizer_owner() const { return owner_; }
+  /// The layer whose activation quantizer this one uses; null: its own. Throws Error if that layer is no longer there.
+  const QatModule* quantizer_owner() const { return acts_ ? nullptr : &owner(); }
   /// The BatchNorm that a converted Conv2d has taken in, or null.
   const BatchNorm2d* batch_norm() const;
 
@@ -50,7 +50,8 @@ class QatModule : public Module {
   QatModule(const char* name, const RetrainConfig& config, const kernels::ChannelView& view, Origin origin,
             QatModule* owner);
 
-  ActivationQuantizer& acts() const { return owner_ ? owner_->acts() : *acts_; }
+  ActivationQuantizer& acts() const { return acts_ ? *acts_ : *owner().acts_; }
+  QatModule& owner() const;
   void relink(const CopyOf& copy_of) override;
   StateUse state_use() const;
 
@@ -58,7 +59,7 @@ class QatModule : public Module {
   const RetrainConfig config_;
   const kernels::ChannelView view_;
   const Origin origin_;
-  QatModule* owner_;
+  ModuleLink owner_;
   std::int64_t &cur_batch_, &s_rec_flag_;
   mutable std::optional<ActivationQuantizer> acts_;  // none if another layer owns it
   WeightQuantizer wts_;

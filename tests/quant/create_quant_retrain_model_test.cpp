@@ -138,6 +138,58 @@ TEST_F(CreateQuantRetrainModel, LetsShortcutsReadQuantizedValuesOnlyIfAsked) {
   EXPECT_EQ(copy->slot("layer1.0").input_filter(), &copy->at("layer1.0.conv1"));
 }
 
+TEST_F(CreateQuantRetrainModel, AQuantizerIsBorrowedFromTheLayerThatIsInItsPlaceNow) {
+  const auto model = converted();
+  train(*model, 2);
+  model->eval();
+  const std::vector<float> expected = (*model)(x_).to_vector();
+  model->slot("layer2.0.conv1").replace(model->at("layer2.0.conv1").clone());  // the lender dies here
+  const auto& borrower = dynamic_cast<const QatModule&>(model->at("layer2.0.downsample.0"));
+  EXPECT_EQ(borrower.quantizer_owner(), &model->at("layer2.0.conv1"));
+  EXPECT_EQ((*model)(x_).to_vector(), expected);
+  EXPECT_EQ((*model->clone())(x_).to_vector(), expected);
+  model->train();
+  train(*model, 1);
+
+  model->slot("layer2.0").replace(model->at("layer2.0").clone());  // with lender and borrower
+  EXPECT_EQ(dynamic_cast<const QatModule&>(model->at("layer2.0.downsample.0")).quantizer_owner(),
+            &model->at("layer2.0.conv1"));
+  train(*model, 1);
+}
+
+TEST_F(CreateQuantRetrainModel, ABorrowedQuantizerThatIsGoneIsAnErrorThatSaysSo) {
+  const auto model = converted();
+  train(*model, 2);
+  model->slot("layer2.0.conv1").replace(net_->at("layer2.0.conv1").clone());
+  const std::string error = error_text([&] { (*model)(x_); });
+  EXPECT_EQ(error,
+            "layer2.0.downsample.0: Conv2dQAT: where the layer was whose activation quantizer it shares, there is a "
+            "Conv2d now, which has none of its own; convert the model again");
+  EXPECT_NE(error_text([&] { model->clone(); }).find("there is a Conv2d now"), std::string::npos);
+
+  const auto other = converted();
+  const std::unique_ptr<Module> borrower = other->slot("layer2.0.downsample.0").replace(std::make_unique<Identity>());
+  other->slot("layer2.0").replace(std::make_unique<Identity>());
+  EXPECT_EQ(error_text([&] {
+              (*borrower)(Tensor::zeros({1, 16, 4, 4}));
+            }),
+            "Conv2dQAT: the layer whose activation quantizer it shares has been destroyed; convert the model again");
+}
+
+TEST_F(CreateQuantRetrainModel, AShortcutIsQuantizedByWhatIsInTheFiltersPlace) {
+  const auto model = converted({.quantize_shortcuts = true});
+  train(*model, 2);
+  model->eval();
+  const std::vector<float> expected = (*model)(x_).to_vector();
+  model->slot("layer1.0.conv1").replace(model->at("layer1.0.conv1").clone());  // the filter dies here
+  EXPECT_EQ(model->slot("layer1.0").input_filter(), &model->at("layer1.0.conv1"));
+  EXPECT_EQ((*model)(x_).to_vector(), expected);
+  model->slot("layer1.0.conv1").replace(net_->at("layer1.0.conv1").clone());
+  EXPECT_NE((*model)(x_).to_vector(), expected);  // a float layer quantizes nothing
+  model->slot("layer1.0").replace(std::make_unique<Identity>());
+  EXPECT_EQ((*model)(x_).dim(0), x_.dim(0));
+}
+
 TEST_F(CreateQuantRetrainModel, RecordsTheFactorsOfTheBatchNormInside) {
   const auto model = converted();
   train(*model, 2);
