@@ -59,7 +59,15 @@ void add_options(CLI::App& app, TrainCommand& command) {
   app.add_option("--run-dir", command.run_directory, "default: the experiment's run_dir")->type_name("DIR");
 }
 
-void add_options(CLI::App& app, RetrainCommand& command) { add_options(app, command.train); }
+void add_options(CLI::App& app, RetrainCommand& command) {
+  add_options(app, command.train);
+  app.add_flag_callback(
+      "--no-deploy",
+      [&] {
+        command.train.overrides.push_back({"quantization.deploy", "false"});
+      },
+      "train also what could not be deployed (sets quantization.deploy=false)");
+}
 
 void add_options(CLI::App& app, EvalCommand& command) {
   app.add_option("model", command.model, "run directory, weights or ONNX file")->type_name("PATH")->required();

@@ -56,18 +56,21 @@ std::int64_t constant_bytes(const Work&) {
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, SharedConstants& shared)
-      : graph_(graph), shared_(shared), forms_(graph.values.size()), readers_(readers_of(graph)) {}
+  Lowering(const Graph& graph, SharedConstants& shared, Obstacles* found)
+      : graph_(graph), shared_(shared), found_(found), forms_(graph.values.size()), readers_(readers_of(graph)) {}
 
   Program run() {
-    require(graph_.inputs.size() == 1 && graph_.outputs.size() == 1,
+    require((found_ || graph_.inputs.size() == 1) && graph_.outputs.size() == 1,
             "the model must have one input and one output, has ", graph_.inputs.size(), " and ", graph_.outputs.size());
+    for (std::size_t i = 1; i < graph_.inputs.size(); ++i)
+      form(graph_.inputs[i]).real = add_tensor(shape_of(graph_.inputs[i]), false);
     forms_[static_cast<std::size_t>(graph_.inputs[0])].from_input = true;
     for (const Node& node : graph_.nodes) {
       node_ = &node;
-      const std::string place = text(value(node.output).name, " (", node.op, ")");
-      const ContextScope scope(place);
-      lower_node(node);
+      const std::string& name = value(node.output).name;
+      if (!passes(found_, text(name, " (", node.op, ")"),
+                  {.node = name, .op = node.op, .why = {}, .module = node.module}, [&] { lower_node(node); }))
+        define_real(add_tensor(shape_of(node.output), false));
     }
     node_ = nullptr;
     const int output = graph_.outputs[0];
@@ -156,6 +159,7 @@ class Lowering {
 
   const Graph& graph_;
   SharedConstants& shared_;
+  Obstacles* const found_;
   std::vector<Form> forms_;
   std::vector<std::vector<int>> readers_;  // of each value
   std::int64_t constant_bytes_ = 0;
@@ -417,7 +421,9 @@ void Lowering::lower_node(const Node& node) {
 
 }  // namespace
 
-Program lower(const Graph& graph, SharedConstants& shared) { return Lowering(graph, shared).run(); }
+Program lower(const Graph& graph, SharedConstants& shared, Obstacles* found) {
+  return Lowering(graph, shared, found).run();
+}
 
 Program lower(const Graph& graph) {
   SharedConstants own;

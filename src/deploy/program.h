@@ -15,6 +15,7 @@
 
 #include "octet/deploy/shared_constants.h"
 #include "octet/graph/graph.h"
+#include "octet/graph/obstacle.h"
 #include "octet/kernels/conv.h"
 #include "octet/kernels/int8_epilogue.h"
 #include "octet/kernels/pool.h"
@@ -104,8 +105,10 @@ struct Program {
 
 /// The graph with constants that are added to the result of a layer as the layer's bias. Shapes are inferred.
 Graph fold_bias(Graph graph);
-/// The program for `graph` with shapes inferred; it takes weights from `shared`. Throws Error, naming the node.
-Program lower(const Graph& graph, SharedConstants& shared);
+/// The program for `graph` with shapes inferred; it takes weights from `shared`. Throws Error, naming the node. With
+/// `found`, nodes that are not supported are noted there; the program then lacks them, and may have more than one
+/// input.
+Program lower(const Graph& graph, SharedConstants& shared, Obstacles* found = nullptr);
 Program lower(const Graph& graph);
 /// Moves what follows int8 layers into them, where it gives the same bits; drops steps that nothing reads. What is
 /// left of additions reads floats.

@@ -92,6 +92,7 @@ struct QuantizationSpec {
   std::string config = {};   ///< file with the configuration of every layer; "": one is made from `definition`
   Document definition = {};  ///< simplified configuration: a map, or the path of a file as a string; null: defaults
   bool quantize_shortcuts = false;  ///< as in QuantRetrainOptions
+  bool deploy = true;               ///< refuse to train what could not be deployed; without influence on results
 };
 
 struct Experiment {

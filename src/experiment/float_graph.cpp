@@ -6,7 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "octet/base/error.h"
 #include "octet/graph/attributes.h"
+#include "octet/graph/live_nodes.h"
+#include "octet/nn/lost_parameters.h"
 
 namespace octet::detail {
 namespace {
@@ -25,6 +28,14 @@ void add_data(Graph& graph, const Module& module) {
   };
   add(module.named_parameters());
   add(module.named_buffers());
+}
+
+/// What was trained and is not in the graph would be missing in the file, and nobody would know.
+void require_all_there(const Module& module, const Graph& graph, const Graph& training) {
+  std::string names;
+  for (const std::string& name : lost_parameters(module, graph, training)) names += (names.empty() ? "" : ", ") + name;
+  require(names.empty(), "the output does not depend on trained parameters, so that the file would lack them: ", names,
+          " (", kLostParametersHint, ")");
 }
 
 const Floats& floats(const Graph& graph, int value) { return std::get<Floats>(*graph.values[at(value)].data); }
@@ -72,8 +83,14 @@ void fold(Graph& graph, const Node& norm) {
 Graph float_graph(Module& module, const Shape& input) {
   Shape batch = input;
   batch.insert(batch.begin(), 1);
+  module.train();
+  batch[0] = 2;  // a BatchNorm needs two values
+  const Graph training = trace(module, Tensor::zeros(batch));
   module.eval();
+  batch[0] = 1;
   Graph graph = trace(module, Tensor::zeros(batch));
+  require_all_there(module, graph, training);
+  graph = live_nodes(std::move(graph));
   add_data(graph, module);
   for (const int value : graph.inputs) graph.values[at(value)].shape[0] = -1;
 

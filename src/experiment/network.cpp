@@ -35,10 +35,12 @@ Tensor sample(const Shape& input) {
   return Tensor::zeros(shape);
 }
 
+/// `deployable`: refuse what could not be deployed.
 Network quantized(const Experiment& experiment, Module& float_module, const Shape& input, std::string quant_config,
-                  const std::string& source) {
-  QuantRetrainModel made = quant_retrain_model(quant_config, source, float_module, sample(input),
-                                               {.quantize_shortcuts = experiment.quantization->quantize_shortcuts});
+                  const std::string& source, bool deployable) {
+  QuantRetrainModel made = quant_retrain_model(
+      quant_config, source, float_module, sample(input),
+      {.quantize_shortcuts = experiment.quantization->quantize_shortcuts, .deployable = deployable});
   return {std::move(made.module), std::move(quant_config), std::move(made.report), made.force_fp16_quant};
 }
 
@@ -50,9 +52,10 @@ Network first_network(const Experiment& experiment, const Shape& input) {
   const std::unique_ptr<Module> module = float_network(experiment);
   module->train();
   if (!spec.config.empty())
-    return quantized(experiment, *module, input, read_file(spec.config, DocumentLimits().max_bytes), spec.config);
+    return quantized(experiment, *module, input, read_file(spec.config, DocumentLimits().max_bytes), spec.config,
+                     spec.deploy);
   QuantRetrainConfigText made = quant_retrain_config_text(*module, sample(input), definition_of(spec));
-  Network network = quantized(experiment, *module, input, std::move(made.json), "quantization");
+  Network network = quantized(experiment, *module, input, std::move(made.json), "quantization", spec.deploy);
   network.report = std::move(made.report);  // which also knows what was said of the definition
   return network;
 }
@@ -62,7 +65,7 @@ Network network_of_make(const Experiment& experiment, const Shape& input, const 
   std::unique_ptr<Module> module = initial_model(experiment);
   if (!experiment.quantization) return {std::move(module)};
   require(!quant_config.empty(), source, ": its header has no \"quant_config\", as those of quantized networks do");
-  return quantized(experiment, *module, input, quant_config, source);
+  return quantized(experiment, *module, input, quant_config, source, false);  // it has been asked before
 }
 
 std::unique_ptr<Module> float_network(const Experiment& experiment) {

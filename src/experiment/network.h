@@ -23,7 +23,7 @@ struct Network {
 ///
 /// The network with which the experiment's run begins: with the initial weights that the seed gives, or the network of
 /// quantization.weights, quantized. Throws Error (file, position, rule) if these weights or the configuration do not
-/// fit.
+/// fit, and, unless quantization.deploy is false, with all that stands in the way of deploying what is trained.
 Network first_network(const Experiment& experiment, const Shape& input);
 
 /// The network of that make, whose state is to be loaded. `quant_config` as in Network; `source` names it in messages.

@@ -276,7 +276,8 @@ ScheduleSpec parse_schedule(Fields& schedule, std::int64_t epochs) {
 QuantizationSpec parse_quantization(Fields& quantization) {
   QuantizationSpec spec{.weights = quantization.get_string("weights"),
                         .config = quantization.get_string("config", ""),
-                        .quantize_shortcuts = quantization.get_bool("shortcuts", false)};
+                        .quantize_shortcuts = quantization.get_bool("shortcuts", false),
+                        .deploy = quantization.get_bool("deploy", true)};
   if (spec.weights.empty()) quantization.fail_at("weights", "is empty");
   if (const Document* const definition = quantization.find("definition")) {
     if (!spec.config.empty()) quantization.fail_at("definition", "excludes config");

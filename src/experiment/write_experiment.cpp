@@ -142,7 +142,8 @@ Document write(const QuantizationSpec& quantization) {
   return Document::map({{"weights", quantization.weights},
                         {"config", quantization.config.empty() ? Document() : Document(quantization.config)},
                         {"definition", quantization.definition},
-                        {"shortcuts", quantization.quantize_shortcuts}});
+                        {"shortcuts", quantization.quantize_shortcuts},
+                        {"deploy", quantization.deploy}});
 }
 
 template <typename... Ts>
@@ -195,7 +196,7 @@ std::vector<std::string> differences(const Document& a, const Document& b) {
   std::map<std::string, std::string> values_of_a, values_of_b;
   flatten(a, "", values_of_a);
   flatten(b, "", values_of_b);
-  for (const char* key : {"name", "workers", "checkpoint_every", "log_every", "run_dir"}) {
+  for (const char* key : {"name", "workers", "checkpoint_every", "log_every", "run_dir", "quantization.deploy"}) {
     values_of_a.erase(key);
     values_of_b.erase(key);
   }

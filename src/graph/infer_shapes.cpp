@@ -238,7 +238,7 @@ void check_size(const Shape& shape) {
 
 }  // namespace
 
-void infer_shapes(Graph& graph, std::span<const Shape> inputs) {
+void infer_shapes(Graph& graph, std::span<const Shape> inputs, Obstacles* found) {
   require(inputs.size() == graph.inputs.size(), "the graph has ", graph.inputs.size(), " inputs, got ", inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     check_size(inputs[i]);
@@ -246,12 +246,14 @@ void infer_shapes(Graph& graph, std::span<const Shape> inputs) {
   }
   for (const Node& node : graph.nodes) {
     Value& result = graph.values[static_cast<std::size_t>(node.output)];
-    const std::string place = text(result.name, " (", node.op, ")");
-    const ContextScope scope(place);
-    const auto rule = std::ranges::find_if(kRules, [&](const Rule& r) { return node.op == r.op; });
-    require(rule != std::end(kRules), "op ", node.op, " is not known here");
-    result.shape = rule->infer(Operands(graph, node));
-    check_size(result.shape);
+    passes(found, text(result.name, " (", node.op, ")"),
+           {.node = result.name, .op = node.op, .why = {}, .module = node.module}, [&] {
+             const auto rule = std::ranges::find_if(kRules, [&](const Rule& r) { return node.op == r.op; });
+             require(rule != std::end(kRules), "op ", node.op, " is not known here");
+             const Shape shape = rule->infer(Operands(graph, node));
+             check_size(shape);
+             result.shape = shape;
+           });
   }
 }
 

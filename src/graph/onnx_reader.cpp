@@ -35,8 +35,8 @@ std::int64_t opset_of(const onnx::ModelProto& model) {
 // Builds the Graph while it walks the file's nodes in their order.
 class GraphReader {
  public:
-  GraphReader(const onnx::GraphProto& proto, std::int64_t opset, const std::string& source)
-      : proto_(proto), opset_(opset), source_(source) {}
+  GraphReader(const onnx::GraphProto& proto, std::int64_t opset, const std::string& source, Obstacles* found)
+      : proto_(proto), opset_(opset), source_(source), found_(found) {}
 
   Graph read() {
     read_values();
@@ -44,8 +44,10 @@ class GraphReader {
       const onnx::NodeProto& node = proto_.node(i);
       const std::string place =
           text(source_, ": node ", i, " (", node.op_type(), node.name().empty() ? "" : " ", node.name(), ")");
-      const ContextScope scope(place);
-      read_node(node);
+      const std::string name = node.output_size() > 0 ? node.output(0) : "";
+      if (!passes(found_, place, {.node = name, .op = node.op_type(), .why = {}}, [&] { read_node(node); }) &&
+          !names_.contains(name))
+        graph_.inputs.push_back(add_value({Value::Kind::kInput, name, {}, -1}));
     }
     const ContextScope scope(source_);
     require(proto_.output_size() > 0, "the graph has no outputs");
@@ -145,6 +147,7 @@ class GraphReader {
   const onnx::GraphProto& proto_;
   std::int64_t opset_;
   const std::string& source_;
+  Obstacles* const found_;
   Graph graph_;
   std::unordered_map<std::string, int> names_;
 };
@@ -161,10 +164,10 @@ std::int64_t parse(std::string_view bytes, const std::string& source, onnx::Mode
 
 }  // namespace
 
-Graph read_onnx(std::string_view bytes, const std::string& source) {
+Graph read_onnx(std::string_view bytes, const std::string& source, Obstacles* found) {
   onnx::ModelProto model;
   const std::int64_t opset = parse(bytes, source, model);
-  Graph graph = GraphReader(model.graph(), opset, source).read();
+  Graph graph = GraphReader(model.graph(), opset, source, found).read();
   for (const onnx::StringStringEntryProto& entry : model.metadata_props()) graph.metadata[entry.key()] = entry.value();
   return graph;
 }

@@ -25,11 +25,13 @@
 #include <string_view>
 
 #include "octet/graph/graph.h"
+#include "octet/graph/obstacle.h"
 
 namespace octet {
 
-/// `source` names the bytes in messages. Throws Error (source, node, rule).
-Graph read_onnx(std::string_view bytes, const std::string& source);
+/// `source` names the bytes in messages. Throws Error (source, node, rule). With `found`, nodes that are not understood
+/// are noted there; what they compute becomes further inputs of the graph, without shapes.
+Graph read_onnx(std::string_view bytes, const std::string& source, Obstacles* found = nullptr);
 /// The same for a file of at most 2 GiB, which is as long as protobuf messages get.
 Graph read_onnx_file(const std::filesystem::path& path);
 

@@ -38,6 +38,7 @@ class NodeWriter {
   const Value& output() const { return graph_.values[static_cast<std::size_t>(node_.output)]; }
 
   void set_operator(const char* name) { proto_.set_op_type(name); }
+  void set_domain(const char* name) { proto_.set_domain(name); }
   /// The node's inputs; optional ones that are absent at the end are left out.
   void add_inputs() {
     std::size_t count = node_.inputs.size();
@@ -273,14 +274,25 @@ constexpr Operator kOperators[] = {
     {"sub", plain<kSub>},
 };
 
-void write_node(const Graph& graph, const Node& node, onnx::GraphProto& out) {
-  const std::string place = text(graph.values[static_cast<std::size_t>(node.output)].name, " (", node.op, ")");
-  const ContextScope scope(place);
+void write_known(const Graph& graph, const Node& node, onnx::GraphProto& out) {
   const auto known = std::ranges::find_if(kOperators, [&](const Operator& o) { return node.op == o.op; });
   require(known != std::end(kOperators), "op ", node.op, " has no operator in ONNX here");
   NodeWriter writer(graph, node, out);
   known->write(writer);
   writer.finish();
+}
+
+void write_node(const Graph& graph, const Node& node, onnx::GraphProto& out, Obstacles* found) {
+  const std::string& name = graph.values[static_cast<std::size_t>(node.output)].name;
+  const int before = out.node_size();
+  if (passes(found, text(name, " (", node.op, ")"), {.node = name, .op = node.op, .why = {}, .module = node.module},
+             [&] { write_known(graph, node, out); }))
+    return;
+  while (out.node_size() > before) out.mutable_node()->RemoveLast();
+  NodeWriter stand_in(graph, node, out);
+  stand_in.set_operator(node.op.c_str());
+  stand_in.set_domain("octet");
+  stand_in.add_inputs();
 }
 
 void write_info(const Value& value, bool dynamic_batch, onnx::ValueInfoProto& info) {
@@ -299,7 +311,7 @@ void write_info(const Value& value, bool dynamic_batch, onnx::ValueInfoProto& in
 
 }  // namespace
 
-std::string write_onnx(const Graph& graph, const OnnxOptions& options) {
+std::string write_onnx(const Graph& graph, const OnnxOptions& options, Obstacles* found) {
   onnx::ModelProto model;
   model.set_ir_version(ir_version(options.opset));
   model.set_producer_name("octet");
@@ -327,7 +339,7 @@ std::string write_onnx(const Graph& graph, const OnnxOptions& options) {
     if (value.kind != Value::Kind::kInput && value.producer < 0 && read.contains(static_cast<int>(i)))
       onnx_format::write_tensor(value, *out.add_initializer());
   }
-  for (const Node& node : graph.nodes) write_node(graph, node, out);
+  for (const Node& node : graph.nodes) write_node(graph, node, out, found);
   for (const int output : graph.outputs)
     write_info(graph.values[static_cast<std::size_t>(output)], dynamic_batch, *out.add_output());
   std::string bytes;

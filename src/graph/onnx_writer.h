@@ -13,6 +13,7 @@
 #include <string>
 
 #include "octet/graph/graph.h"
+#include "octet/graph/obstacle.h"
 
 namespace octet {
 
@@ -22,8 +23,9 @@ struct OnnxOptions {
 };
 
 /// The model's bytes. A size -1 of an input, and of the outputs where they depend on it, becomes the symbol "batch".
-/// Throws Error, naming the node, for ops that ONNX has no operator for here and for parameters without data.
-std::string write_onnx(const Graph& graph, const OnnxOptions& options = {});
+/// Throws Error, naming the node, for ops that ONNX has no operator for here and for parameters without data. With
+/// `found`, nodes that cannot be written are noted there, and operators that no reader knows take their places.
+std::string write_onnx(const Graph& graph, const OnnxOptions& options = {}, Obstacles* found = nullptr);
 /// The same into a file, which is replaced as a whole or not at all.
 void write_onnx_file(const Graph& graph, const std::filesystem::path& path, const OnnxOptions& options = {});
 

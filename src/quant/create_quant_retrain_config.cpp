@@ -8,6 +8,8 @@
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
 #include "octet/nn/module.h"
+#include "octet/quant/create_quant_retrain_model.h"
+#include "octet/quant/deployment_obstacles.h"
 #include "octet/quant/evaluation_trace.h"
 #include "octet/quant/quant_retrain_config.h"
 #include "octet/quant/retrain_report.h"
@@ -25,15 +27,28 @@ void require_any(const std::vector<QuantizableLayer>& layers) {
        reasons.empty() ? "" : ")");
 }
 
+void add_obstacles(QuantRetrainConfigText& made, Module& model, const Tensor& input_data) {
+  try {
+    const QuantRetrainModel converted =
+        quant_retrain_model(made.json, "the configuration", model, input_data, {.deployable = false});
+    made.report.obstacles = deployment_obstacles(*converted.module, input_data, converted.force_fp16_quant);
+  } catch (const Error& error) {  // a class without clone(), say
+    made.report.obstacles = {{.node = {}, .op = {}, .why = error.what()}};
+  }
+  for (const Obstacle& obstacle : made.report.obstacles)
+    made.report.warnings.push_back("cannot be deployed: " + to_text(obstacle));
+}
+
 }  // namespace
 
 QuantRetrainReport create_quant_retrain_config(const std::filesystem::path& config_file, Module& model,
                                                const Tensor& input_data,
                                                const std::optional<std::filesystem::path>& config_definition) {
-  const QuantRetrainConfigText made = quant_retrain_config_text(
+  QuantRetrainConfigText made = quant_retrain_config_text(
       model, input_data, config_definition ? read_simplified_config(*config_definition) : SimplifiedConfig());
   make_parent_folders(config_file);
   write_file_atomically(config_file, made.json);
+  add_obstacles(made, model, input_data);
   return made.report;
 }
 

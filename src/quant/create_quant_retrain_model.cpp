@@ -15,6 +15,7 @@
 #include "octet/nn/safetensors.h"
 #include "octet/nn/state.h"
 #include "octet/quant/conversion_plan.h"
+#include "octet/quant/deployment_obstacles.h"
 #include "octet/quant/evaluation_trace.h"
 #include "octet/quant/qat_layers.h"
 #include "octet/quant/retrain_report.h"
@@ -72,6 +73,15 @@ std::unique_ptr<Module> convert(const Module& model, const Plan& plan, const Qua
   return converted;
 }
 
+// Before anything is trained. A conversion of its own is looked at, because that gives it clips.
+void require_deployable(const Module& model, const Plan& plan, const Tensor& input,
+                        const QuantRetrainOptions& options) {
+  if (!options.deployable) return;
+  const Obstacles found = deployment_obstacles(*convert(model, plan, options), input, plan.force_fp16_quant);
+  require(found.empty(), "create_quant_retrain_model: the model can be trained, but not deployed:", in_lines(found),
+          "\nto train it all the same, set QuantRetrainOptions::deployable to false (octet retrain --no-deploy)");
+}
+
 void load_checkpoint(Module& model, const std::filesystem::path& checkpoint, const std::string& sub_key) {
   const std::vector<safetensors::Entry> stored = safetensors::File::read(checkpoint).entries();
   std::string prefix = sub_key.empty() ? "" : sub_key + '.';
@@ -121,7 +131,9 @@ QuantRecord quant_record(Module& model, bool force_fp16_quant) {
 std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
                                                    const std::filesystem::path& record_file, const Tensor& input_data,
                                                    const QuantRetrainOptions& options) {
-  std::unique_ptr<Module> converted = convert(model, plan_for(model, config_file, input_data), options);
+  const Plan plan = plan_for(model, config_file, input_data);
+  require_deployable(model, plan, input_data, options);
+  std::unique_ptr<Module> converted = convert(model, plan, options);
   write_record_file(record_file, {});
   return converted;
 }
@@ -129,6 +141,7 @@ std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& 
 QuantRetrainModel quant_retrain_model(std::string_view config, std::string source, Module& model,
                                       const Tensor& input_data, const QuantRetrainOptions& options) {
   Plan plan = plan_for(model, config, std::move(source), input_data);
+  require_deployable(model, plan, input_data, options);
   return {convert(model, plan, options), plan.force_fp16_quant, std::move(plan.report)};
 }
 

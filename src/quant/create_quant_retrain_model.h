@@ -18,14 +18,16 @@ struct QuantRetrainOptions {
   /// Where a layer quantizes the input of a block, let the block's shortcut read the quantized values, too: a residual
   /// network can then stay in 8 bits from end to end. False is what the reference does: shortcuts read floats.
   bool quantize_shortcuts = false;
+  /// Refuse a model that could be trained, but not saved or deployed afterwards. False asks for no look at that.
+  bool deployable = true;
 };
 
 /// A copy of the model in which the layers that `config_file` enables are quantized, in their slots; `input_data` is
 /// only traced. A Conv2d whose output a BatchNorm2d alone reads takes it in, and an Identity stands in its slot; layers
 /// that read one tensor with one configuration share a quantizer. `record_file` becomes a record without layers, so
 /// that nobody takes the scales of another model for this one's; write_record_file(file, quant_record(model)) fills it
-/// after training. Throws Error if the model is quantized already, and for mistakes in the file (file, line, column,
-/// key, rule).
+/// after training. Throws Error if the model is quantized already, for mistakes in the file (file, line, column, key,
+/// rule), and, unless the options say otherwise, with everything that stands in the way of its deployment.
 std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
                                                    const std::filesystem::path& record_file, const Tensor& input_data,
                                                    const QuantRetrainOptions& options = {});
@@ -41,7 +43,8 @@ QuantRetrainModel quant_retrain_model(std::string_view config, std::string sourc
 
 /// As create_quant_retrain_model(), and then the state of a model that was converted and trained like this, from
 /// safetensors, and its record. `sub_key`: only the tensors whose names start with it and a dot ("model" in checkpoints
-/// of a run). A "module." before all names is taken off. Throws Error likewise, and for tensors that do not fit.
+/// of a run). A "module." before all names is taken off. What is trained already is not asked whether it can be
+/// deployed. Throws Error likewise otherwise, and for tensors that do not fit.
 std::unique_ptr<Module> restore_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
                                                     const std::filesystem::path& record_file, const Tensor& input_data,
                                                     const std::filesystem::path& checkpoint,

@@ -7,6 +7,7 @@
 #include <bit>
 #include <map>
 #include <memory>
+#include <set>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -23,8 +24,14 @@ constexpr float kHalf = 128.0F;  // of 8 bits
 
 class Builder {
  public:
-  Builder(const Graph& trace, Module& model, QuantForm form, const GraphNames& names, bool force_fp16_quant)
-      : trace_(trace), form_(form), force_fp16_(force_fp16_quant), names_(names), index_(trace.values.size(), -1) {
+  Builder(const Graph& trace, Module& model, QuantForm form, const GraphNames& names, bool force_fp16_quant,
+          Obstacles* found)
+      : trace_(trace),
+        form_(form),
+        force_fp16_(force_fp16_quant),
+        names_(names),
+        found_(found),
+        index_(trace.values.size(), -1) {
     const auto note = [&](const std::vector<NamedTensor>& tensors) {
       for (const auto& [name, tensor] : tensors) tensors_.emplace(name, tensor);
     };
@@ -45,13 +52,18 @@ class Builder {
       out_.inputs.push_back(index_[at(input)]);
     }
     for (const Node& node : trace_.nodes) {
-      const ContextScope scope(node.module);
-      if (node.op == "ulq_activation")
-        grids_[node.output] = grid_of(node);
-      else if (const auto layer = layers_.find(node.module); layer != layers_.end() && node.inputs.size() > 1)
-        write_layer(node, *layer->second);
-      else
-        copy(node);
+      const auto layer = layers_.find(node.module);
+      const bool is_layer = layer != layers_.end() && node.inputs.size() > 1;
+      const std::string& name = is_layer ? node.module : trace_.values[at(node.output)].name;
+      if (!passes(found_, node.module, {.node = name, .op = node.op, .why = {}, .module = node.module}, [&] {
+            if (node.op == "ulq_activation")
+              grids_[node.output] = grid_of(node);
+            else if (is_layer)
+              write_layer(node, *layer->second);
+            else
+              copy(node);
+          }))
+        stand_in(node, name);
     }
     for (const int output : trace_.outputs) {
       out_.outputs.push_back(value_of(output));
@@ -76,6 +88,7 @@ class Builder {
   static std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
   int add(Value value) {
+    while (!used_.insert(value.name).second) value.name += '_';  // a layer may be called "input", or "relu_0"
     out_.values.push_back(std::move(value));
     return static_cast<int>(out_.values.size()) - 1;
   }
@@ -121,6 +134,17 @@ class Builder {
     for (const int input : traced.inputs) inputs.push_back(value_of(input));
     const Value& result = trace_.values[at(traced.output)];
     index_[at(traced.output)] = node(traced.op, result.name, result.shape, std::move(inputs), traced.attributes);
+    out_.nodes.back().module = traced.module;
+  }
+
+  // For a refused node, so that what reads it can be looked at.
+  void stand_in(const Node& traced, const std::string& name) {
+    if (traced.op == "ulq_activation") {
+      grids_[traced.output] = {traced.module, traced.inputs[0], 1.0F, 0};
+      return;
+    }
+    index_[at(traced.output)] = node("refused", name, trace_.values[at(traced.output)].shape, {});
+    out_.nodes.back().module = traced.module;
   }
 
   // Quantizers of one tensor with one grid are one.
@@ -191,7 +215,7 @@ class Builder {
 
   void write_layer(const Node& traced, const QatModule& layer) {
     const auto grid = grids_.find(traced.inputs[0]);
-    require(grid != grids_.end(), "the clips of its quantizer have not been found yet: train the model first");
+    if (grid == grids_.end()) fail_without_grid(traced);
     LayerParts p{traced,
                  layer,
                  grid->second,
@@ -212,6 +236,17 @@ class Builder {
     index_[at(traced.output)] = form_ == QuantForm::kQdq      ? qdq_layer(p)
                                 : form_ == QuantForm::kAscend ? ascend_layer(p)
                                                               : fake_quant_layer(p);
+    out_.nodes.back().module = traced.module;
+  }
+
+  [[noreturn]] void fail_without_grid(const Node& traced) const {
+    const int producer = trace_.values[at(traced.inputs[0])].producer;
+    if (producer >= 0) {
+      const Node& between = trace_.nodes[at(producer)];
+      require(between.inputs.empty() || !grids_.contains(between.inputs[0]), "op ", between.op,
+              " lies between its quantizer and the layer, and a file has no place for it there");
+    }
+    fail("the clips of its quantizer have not been found yet: train the model first");
   }
 
   // The axis of a weight's output channels.
@@ -303,7 +338,9 @@ class Builder {
   const QuantForm form_;
   const bool force_fp16_;
   const GraphNames names_;
-  std::vector<int> index_;  // of the trace's values in the new graph, -1 where not there yet
+  Obstacles* const found_;
+  std::set<std::string> used_;  // names
+  std::vector<int> index_;      // of the trace's values in the new graph, -1 where not there yet
   std::map<std::string, Tensor> tensors_;
   std::map<std::string, const QatModule*> layers_;
   std::map<int, Quantizer> grids_;  // by the value of the trace that they make
@@ -313,9 +350,9 @@ class Builder {
 
 }  // namespace
 
-Graph deployed_graph(const Graph& trace, Module& model, QuantForm form, const GraphNames& names,
-                     bool force_fp16_quant) {
-  return Builder(trace, model, form, names, force_fp16_quant).build();
+Graph deployed_graph(const Graph& trace, Module& model, QuantForm form, const GraphNames& names, bool force_fp16_quant,
+                     Obstacles* found) {
+  return Builder(trace, model, form, names, force_fp16_quant, found).build();
 }
 
 }  // namespace octet

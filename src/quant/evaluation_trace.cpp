@@ -4,23 +4,24 @@
 #include <utility>
 #include <vector>
 
+#include "octet/base/error.h"
 #include "octet/kernels/memory.h"
 
 namespace octet {
 namespace {
 
-class EvaluationMode {
+class Mode {
  public:
-  explicit EvaluationMode(Module& model) {
+  Mode(Module& model, bool training) {
     model.visit([&](const std::string&, Module& module) { modes_.emplace_back(&module, module.training()); });
-    model.eval();
+    model.train(training);
   }
   // Parents come first, so that train(), which reaches all below, leaves each as it was.
-  ~EvaluationMode() {
+  ~Mode() {
     for (const auto& [module, training] : modes_) module->train(training);
   }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
+  Mode(const Mode&) = delete;
+  Mode& operator=(const Mode&) = delete;
 
  private:
   std::vector<std::pair<Module*, bool>> modes_;
@@ -29,9 +30,22 @@ class EvaluationMode {
 }  // namespace
 
 Graph evaluation_trace(Module& model, const Tensor& input) {
-  const EvaluationMode mode(model);
+  const Mode mode(model, false);
   Graph graph = trace(model, input);
   kernels::release_cached_memory();  // of the sizes of this input; training will want others
+  return graph;
+}
+
+Graph training_trace(Module& model, const Tensor& input) {
+  const Mode mode(model, true);
+  Shape shape = input.shape();
+  if (!shape.empty()) shape[0] = 2;
+  Graph graph;
+  try {
+    graph = trace(model, Tensor::zeros(shape));
+  } catch (const Error&) {  // what trains on other batches only
+  }
+  kernels::release_cached_memory();
   return graph;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private to quant: a trace of what a model computes once it is deployed.
+// Private to quant: traces of what a model computes once it is deployed, and while it is trained.
 #pragma once
 
 #include "octet/autograd/tensor.h"
@@ -11,5 +11,9 @@ namespace octet {
 /// trace() in evaluation mode: dropouts are not in it, and a BatchNorm takes any batch. Every module is in its own mode
 /// again afterwards.
 Graph evaluation_trace(Module& model, const Tensor& input);
+
+/// trace() in training mode, of two inputs of zeros of the size of those in `input`: a BatchNorm needs two. Without
+/// nodes if the model cannot be trained on these. Every module is in its own mode again afterwards.
+Graph training_trace(Module& model, const Tensor& input);
 
 }  // namespace octet

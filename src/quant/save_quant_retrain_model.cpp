@@ -7,9 +7,12 @@
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
+#include "octet/graph/live_nodes.h"
 #include "octet/graph/onnx_writer.h"
+#include "octet/nn/lost_parameters.h"
 #include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/deployed_graph.h"
+#include "octet/quant/deployment_obstacles.h"
 #include "octet/quant/evaluation_trace.h"
 #include "octet/quant/qat_layers.h"
 #include "octet/quant/quant_retrain_config.h"
@@ -58,6 +61,16 @@ void check_conversion(Module& model, const QuantRetrainConfig& config, const std
   }
 }
 
+// A file without a part of what was trained would say nothing about it.
+void require_all_saved(Module& model, const Tensor& input, const Graph& trace) {
+  std::string names;
+  for (const std::string& name : lost_parameters_of(model, input, trace)) names += (names.empty() ? "" : ", ") + name;
+  require(names.empty(), kOp,
+          "the output does not depend on parameters that training moved, so that the file would lack "
+          "them: ",
+          names, " (", kLostParametersHint, ")");
+}
+
 std::filesystem::path with_prefix(const std::filesystem::path& prefix, const std::string& name) {
   return prefix.has_filename() ? prefix.parent_path() / (prefix.filename().string() + '_' + name) : prefix / name;
 }
@@ -74,7 +87,9 @@ SavedModels save_quant_retrain_model(const std::filesystem::path& config_file, M
   require(ascend || !config.force_fp16_quant, kOp,
           "fakequant_precision_mode FORCE_FP16_QUANT is for the format ascend; QDQ models compute in float32");
 
-  const Graph trace = evaluation_trace(model, input_data);
+  Graph trace = evaluation_trace(model, input_data);
+  require_all_saved(model, input_data, trace);
+  trace = live_nodes(std::move(trace));
   const GraphNames names{options.input_name, options.output_name};
   const auto file_in = [&](QuantForm form) {
     Graph graph = deployed_graph(trace, model, form, names, config.force_fp16_quant);

@@ -32,8 +32,9 @@ struct SavedModels {
 /// fake_quant_model.onnx in that folder), for any batch size, and the scales into `record_file`. The fake-quant model
 /// has float operators only, with whole numbers for weights and quantized activations. `input_data` is only traced.
 /// Each file is replaced as a whole or not at all. Throws Error if the model is not one that `config_file` makes, if
-/// its clips have not been found yet, and for what a file cannot hold: ops that ONNX does not know, 16-bit activations,
-/// in kAscend shortcuts that read quantized values.
+/// its clips have not been found yet, for what a file cannot hold (ops that ONNX does not know, 16-bit activations, in
+/// kAscend shortcuts that read quantized values), and if training moved parameters that the output does not depend on:
+/// a head whose result forward() keeps instead of returning it.
 SavedModels save_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
                                      const std::filesystem::path& record_file, const std::filesystem::path& save_path,
                                      const Tensor& input_data, const SaveOptions& options = {});

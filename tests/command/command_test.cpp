@@ -243,6 +243,16 @@ TEST_F(OctetCommand, RetrainsWithQuantization) {
   EXPECT_EQ(run({"eval", "runs/q", "--set", "quantization.shortcuts=false"}).output,
             "octet: --set cannot change the network that was trained (quantization.shortcuts: true and false)\n");
 
+  std::vector<std::string> wide = retrain;
+  wide.insert(wide.end(), {"--set", "name=wide", "--set",
+                           "quantization.definition={retrain_data_quant_config: {ulq_quantize: {dst_type: INT16}}}"});
+  EXPECT_THAT(run(wide).output,
+              AllOf(HasSubstr("\n  conv1 (conv2d): activations of 16 bits cannot be deployed, only of 8\n"),
+                    HasSubstr("octet retrain --no-deploy"), Not(HasSubstr("train loss"))));
+  wide.push_back("--no-deploy");
+  EXPECT_EQ(run(wide).code, 0);
+  EXPECT_EQ(run({"deploy", "runs/wide"}).code, 1);
+
   retrain.insert(retrain.end(), {"--set", "epochs=100000", "--run-dir", "stopped"});
   Command command(directory_, retrain);
   command.read_until("train loss");

@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/deploy/model.h"
 #include "octet/graph/onnx_writer.h"
+#include "octet/nn/layers.h"
 #include "octet/nn/models.h"
+#include "support/error_text.h"
 
 namespace octet::detail {
 namespace {
@@ -26,6 +29,36 @@ TEST(FloatGraph, ComputesWhatEvaluationComputesWithItsBatchNormsFolded) {
   const std::vector<float> actual = deploy::Model::parse(write_onnx(graph), "float").run(x.to_vector(), x.dim(0));
   ASSERT_EQ(actual.size(), expected.size());
   for (std::size_t i = 0; i < actual.size(); ++i) EXPECT_NEAR(actual[i], expected[i], 1e-4F);
+}
+
+class KeepsAHead final : public Module {
+ public:
+  explicit KeepsAHead(Rng& rng)
+      : main_(add<Linear>("main", {.in_features = 4, .out_features = 2}, rng)),
+        aux_(add<Linear>("aux", {.in_features = 4, .out_features = 3}, rng)) {}
+  Tensor forward(const Tensor& x) override {
+    const Tensor rows = flatten(x);
+    if (training()) kept_ = aux_(rows);
+    return main_(rows);
+  }
+
+ private:
+  Child &main_, &aux_;
+  Tensor kept_;
+};
+
+TEST(FloatGraph, RefusesTrainedParametersThatItWouldLack) {
+  Rng rng(3);
+  KeepsAHead net(rng);
+  EXPECT_EQ(test::error_text([&] {
+              float_graph(net, {1, 2, 2});
+            })
+                .find("the output does not depend on trained "
+                      "parameters, so that the file would lack them: "
+                      "aux.weight, aux.bias (return from forward()"),
+            0U);
+  for (const NamedTensor& one : net.at("aux").own_parameters()) Tensor(one.tensor).set_requires_grad(false);
+  EXPECT_EQ(float_graph(net, {1, 2, 2}).nodes.size(), 2U);
 }
 
 }  // namespace

@@ -71,6 +71,25 @@ TEST_F(NetworkTest, IsQuantizedAsDefinitionOrConfigurationSay) {
   EXPECT_NE(quantized(given, "conv1"), nullptr);
 }
 
+TEST_F(NetworkTest, IsRefusedBeforeTrainingIfItCouldNotBeDeployedUnlessToldOtherwise) {
+  const Override wide = {"quantization.definition", "{retrain_data_quant_config: {ulq_quantize: {dst_type: INT16}}}"};
+  const std::string error = error_text([&] { first({wide}); });
+  EXPECT_EQ(error.find("create_quant_retrain_model: the model can be trained, but not deployed:\n"
+                       "  conv1 (conv2d): activations of 16 bits cannot be deployed, only of 8\n"),
+            0U)
+      << error;
+  EXPECT_NE(error.find("\n  fc (linear): activations of 16 bits"), std::string::npos) << error;
+  const detail::Network network = first({wide, {"quantization.deploy", "false"}});
+  ASSERT_NE(quantized(network, "fc"), nullptr);
+  const Experiment same = tiny_retraining(run_.root, {{wide}});  // a network that was trained is not asked again
+  EXPECT_NE(detail::network_of_make(same, kInput, network.quant_config, "here").module, nullptr);
+
+  const auto after = fresh_path("retrained");
+  Observer quiet;
+  EXPECT_EQ(error_text([&] { train(tiny_retraining(run_.root, {{wide}}), quiet, {.run_directory = after}); }), error);
+  EXPECT_FALSE(std::filesystem::exists(after / "log.jsonl"));
+}
+
 TEST_F(NetworkTest, TellsWhereAMistakeStands) {
   EXPECT_EQ(error_text([&] {
               first({{"quantization.definition", "{skip_layers: [fd]}"}});

@@ -207,6 +207,7 @@ TEST(ParseExperiment, ReadsQuantization) {
   EXPECT_EQ(defaults.quantization->config, "");
   EXPECT_TRUE(defaults.quantization->definition.is_null());
   EXPECT_FALSE(defaults.quantization->quantize_shortcuts);
+  EXPECT_TRUE(defaults.quantization->deploy);
 
   const Experiment full = parse({.more = R"(quantization:
   weights: w.safetensors

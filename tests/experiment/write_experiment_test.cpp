@@ -48,7 +48,7 @@ TEST(WriteExperiment, OptionalValuesSurvive) {
 
 TEST(WriteExperiment, QuantizationSurvives) {
   expect_survives({{"quantization", "{weights: runs/a}"}});
-  expect_survives({{"quantization", "{weights: runs/a, config: quant.json, shortcuts: true}"}});
+  expect_survives({{"quantization", "{weights: runs/a, config: quant.json, shortcuts: true, deploy: false}"}});
   expect_survives({{"quantization", "{weights: runs/a, definition: quant.cfg}"}});
   expect_survives({{"quantization",
                     "{weights: a, definition: {batch_num: 3, skip_layers: [fc], retrain_data_quant_config: "
@@ -79,6 +79,10 @@ TEST(Differences, LeavesOutWhatDoesNotChangeResults) {
   const Document b = to_document(tiny_experiment(
       {{"name", "other"}, {"workers", "0"}, {"checkpoint_every", "3"}, {"log_every", "9"}, {"run_dir", "elsewhere"}}));
   EXPECT_THAT(differences(a, b), IsEmpty());
+  const auto retraining = [](const char* deploy) {
+    return to_document(tiny_experiment({{"quantization", std::string("{weights: w, deploy: ") + deploy + "}"}}));
+  };
+  EXPECT_THAT(differences(retraining("true"), retraining("false")), IsEmpty());
 }
 
 }  // namespace

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/nn/lost_parameters.h"
+
+#include <algorithm>
+#include <set>
+
+#include "octet/graph/live_nodes.h"
+
+namespace octet {
+namespace {
+
+using Names = std::set<std::string>;
+
+/// Names of the parameters and buffers that the graph's nodes read or that it returns.
+Names names_read(const Graph& graph) {
+  Names names;
+  const auto add = [&](int value) {
+    if (value < 0) return;
+    const Value& v = graph.values[static_cast<std::size_t>(value)];
+    if (v.kind == Value::Kind::kParameter) names.insert(v.name);
+  };
+  for (const Node& node : graph.nodes)
+    for (const int input : node.inputs) add(input);
+  for (const int output : graph.outputs) add(output);
+  return names;
+}
+
+bool is_layer(const Node& node) { return node.op == "conv2d" || node.op == "conv_transpose2d" || node.op == "linear"; }
+
+}  // namespace
+
+std::vector<std::string> lost_parameters(const Module& module, const Graph& evaluation, const Graph& training,
+                                         std::span<const std::string> whole) {
+  const Graph live = live_nodes(evaluation);
+  Names saved = names_read(live), seen = names_read(evaluation);
+  seen.merge(names_read(training));
+  std::vector<std::string> prefixes;
+  for (const Node& node : live.nodes)
+    if (is_layer(node) && std::ranges::find(whole, node.module) != whole.end()) prefixes.push_back(node.module + '.');
+
+  // Tensors rather than names: one that two modules share has two names, and a trace knows the first.
+  const std::vector<NamedTensor> parameters = module.named_parameters();
+  std::set<const void*> saved_tensors, seen_tensors;
+  for (const auto& [name, tensor] : parameters) {
+    const bool in_whole =
+        std::ranges::any_of(prefixes, [&, &n = name](const std::string& prefix) { return n.starts_with(prefix); });
+    if (in_whole || saved.contains(name)) saved_tensors.insert(tensor.body().get());
+    if (seen.contains(name) || tensor.grad().defined()) seen_tensors.insert(tensor.body().get());
+  }
+  std::vector<std::string> lost;
+  for (const auto& [name, tensor] : parameters)
+    if (tensor.requires_grad() && seen_tensors.contains(tensor.body().get()) &&
+        !saved_tensors.contains(tensor.body().get()))
+      lost.push_back(name);
+  return lost;
+}
+
+}  // namespace octet
