@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "octet/base/file.h"
 #include "octet/base/rng.h"
 #include "support/error_text.h"
 
@@ -160,6 +161,18 @@ TEST(OnnxReader, AnswersFlippedBitsWithAnErrorOrAGraph) {
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
     error_text([&] { read_onnx(damaged, "m.onnx"); });
   }
+}
+
+TEST(OnnxReader, CallsOtherKindsOfFilesByTheirNames) {
+  const std::string path = testing::TempDir() + "/wrong.onnx";
+  write_file_atomically(path, "<!DOCTYPE html><title>404</title>");
+  EXPECT_EQ(
+      error_text([&] { read_onnx_file(path); }),
+      path +
+          ": this is a web page, perhaps instead of a download, not an ONNX model; download it again, and look at "
+          "what the server says");
+  write_file_atomically(path, model().SerializeAsString());
+  EXPECT_EQ(error_text([&] { read_onnx_file(path); }), "no error");
 }
 
 }  // namespace
