@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // octet run, octet bench, and octet eval of ONNX files: what a deployed network is asked.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -30,6 +31,13 @@ std::vector<float> random_values(std::int64_t count) {
   std::vector<float> values(static_cast<std::size_t>(count));
   for (float& value : values) value = 2.0F * rng.uniform() - 1.0F;
   return values;
+}
+
+// A file may be small and its images large, and a batch has many of them.
+void require_memory(std::int64_t bytes, const BenchCommand& command) {
+  const std::int64_t machine = std::int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE);
+  octet::require(bytes <= machine, "bench: ", command.model.string(), " takes ", bytes, " bytes for a batch of ",
+                 command.batch, ", this machine has ", machine);
 }
 
 using Layers = std::vector<octet::deploy::LayerTime>;
@@ -98,6 +106,7 @@ int run(const RunCommand& command) {
 
 int run(const BenchCommand& command) {
   const octet::deploy::Model model = octet::deploy::Model::load(command.model);
+  require_memory(model.run_bytes(command.batch), command);
   octet::Shape shape = model.input_shape();
   shape[0] = command.batch;
   const std::vector<float> input = random_values(octet::element_count(shape));

@@ -86,6 +86,14 @@ TEST(OctetRun, ShowsClassesOfAnImage) {
   EXPECT_THAT(answer.output, HasSubstr("the network takes images of [-1, 3, 32, 32]"));
 }
 
+// 224 bytes: an int8 convolution of one image.
+TEST(OctetBench, RefusesASmallFileThatAsksForMuchMemory) {
+  const Answer answer = octet("bench " + std::string(OCTET_TEST_DATA) + "/onnx/declares_46340x46340.onnx");
+  EXPECT_EQ(answer.exit_code, 1);
+  EXPECT_THAT(answer.output, HasSubstr("onnx.y: a run for 1 input of [1, 1, 46340, 46340] takes 27916142848 bytes, "
+                                       "most of them here; the limit is 4294967296"));
+}
+
 TEST(OctetBench, RefusesWhatIsNoModel) {
   const Answer answer = octet("bench " + std::string(OCTET_TEST_DATA) + "/images/rgb.png");
   EXPECT_EQ(answer.exit_code, 1);
