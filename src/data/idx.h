@@ -23,7 +23,8 @@ struct IdxArray {
 /// with the byte offset for anything else, and for files that are too short or too long.
 IdxArray parse_idx(std::string_view bytes, const std::string& source);
 
-/// Reads a file, plain or gzip-compressed; at most `max_bytes` when uncompressed.
+/// Reads a file, plain or gzip-compressed; at most `max_bytes` when uncompressed. Its header is judged before the rest
+/// is read or unpacked.
 IdxArray read_idx(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{2} << 30);
 
 }  // namespace octet

@@ -26,6 +26,7 @@ static_assert(std::endian::native == std::endian::little, "values are copied as 
 
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 36;
+constexpr std::size_t kMostSizes = 64;  // of a shape, as in PyTorch
 constexpr std::string_view kMetadataKey = "__metadata__";
 
 struct TypeRow {
@@ -87,6 +88,8 @@ Entry parse_entry(const Document::Member& member, std::uint64_t data_size) {
 
   Entry entry{.name = name, .type = parse_type(fields.at("dtype"), name), .shape = {}, .begin = 0, .end = 0};
   const Document& shape = fields.at("shape");
+  if (shape.items().size() > kMostSizes)
+    fail_at(shape, name, text("a shape has at most ", kMostSizes, " sizes, got ", shape.items().size()));
   for (const Document& size : shape.items()) entry.shape.push_back(static_cast<std::int64_t>(parse_size(size, name)));
 
   const Document& offsets = fields.at("data_offsets");

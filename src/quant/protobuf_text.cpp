@@ -87,7 +87,7 @@ class Complaint final : public google::protobuf::io::ErrorCollector {
   }
   [[noreturn]] void fail_at(Lines& lines) const {
     const Position where = location_.line < 0 ? lines.whole() : lines.position(location_);
-    fail(where.prefix(), message_.empty() ? "not in protobuf's text form" : message_);
+    fail(where.prefix(), message_.empty() ? "not in protobuf's text form" : printable(message_));
   }
 
  private:

@@ -238,6 +238,13 @@ TEST(Safetensors, SaysWhichFileIsMissing) {
       << error_text([] { write("/nowhere/w.safetensors", {}); });
 }
 
+TEST(Safetensors, QuotesNoShapeOfAMillionSizes) {
+  std::string shape = "[1";
+  for (int i = 0; i < 100'000; ++i) shape += ",2";
+  const std::string error = parse_error(one_tensor("F32", shape + "]", "[0,4]", "abcd"));
+  EXPECT_TRUE(error.ends_with(": tensor \"w\": a shape has at most 64 sizes, got 100001")) << error.substr(0, 300);
+}
+
 TEST(Safetensors, CallsOtherKindsOfFilesByTheirNames) {
   EXPECT_EQ(parse_error(""), "w.safetensors: this is an empty file, not safetensors weights");
   EXPECT_EQ(parse_error("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"),

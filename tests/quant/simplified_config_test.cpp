@@ -17,6 +17,8 @@ namespace {
 using test::error_text;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Lt;
+using testing::SizeIs;
 using testing::StartsWith;
 
 const std::vector<QuantizableLayer> kLayers = {
@@ -122,6 +124,7 @@ TEST(SimplifiedConfig, NamesFileLineNameAndTheNearestOne) {
 TEST(SimplifiedConfig, RefusesWhatIsNotOfItsForm) {
   EXPECT_THAT(error_of("batch_nun: 1"), AllOf(StartsWith("quant.cfg:1:10: "), HasSubstr("\"batch_nun\"")));
   EXPECT_THAT(error_of("\n  batch_num: -1"), StartsWith("quant.cfg:2:14: "));
+  EXPECT_THAT(error_of(std::string(100'000, 'a') + ": 1"), SizeIs(Lt(300U)));
   EXPECT_EQ(error_of("batch_num: 3\nbatch_num: 0"),
             "quant.cfg:1:1: batch_num: has to be at least 1 and at most "
             "4294967295 but is 0");
