@@ -9,6 +9,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
+#include "octet/deploy/int8_constants.h"
 #include "octet/deploy/pool_windows.h"
 #include "octet/deploy/program.h"
 #include "octet/deploy/quantized_constants.h"
@@ -145,7 +146,7 @@ class Lowering {
   Operand quantized_at(int v, const Int8Scale& scale);
   std::optional<Int8Scale> scale_of_all_readers(int v);
   void int8_layer(const char* operation, Int8Conv conv, const Operand& x, const QuantizedConstant& weight,
-                  std::int64_t channels, const Shape& shape);
+                  const Shape& shape);
   bool runs_in_int8(const QuantizedConstant* weight, std::size_t channel_axis) const;
   std::vector<float> float_bias(std::int64_t channels);
 
@@ -227,14 +228,8 @@ bool Lowering::runs_in_int8(const QuantizedConstant* weight, std::size_t channel
 }
 
 void Lowering::int8_layer(const char* operation, Int8Conv conv, const Operand& x, const QuantizedConstant& weight,
-                          std::int64_t channels, const Shape& shape) {
-  const Form& f = form(input(0));
-  for (std::int64_t c = 0; c < channels; ++c) {
-    // Weights of a transposed convolution in groups have one scale for the same channel of every group.
-    const std::size_t scales = weight.scales.size();
-    conv.epilogue.scale.push_back(f.quantized.scale->scale * weight.scales[static_cast<std::size_t>(c) % scales]);
-  }
-  conv.epilogue.bias = constants_.integer_bias(input(2), conv.epilogue.scale);
+                          const Shape& shape) {
+  set_int8_constants(conv, form(input(0)).quantized.scale->scale, weight, constants_, input(2), shared_);
   define_real(add_step(operation, std::move(conv), {x}, shape, false));
 }
 
@@ -283,7 +278,7 @@ void Lowering::conv(bool transposed) {
   const char* const name = transposed ? "conv_transpose2d" : "conv2d";
   if (runs_in_int8(weight, transposed ? 1 : 0)) {
     Int8Conv work{.shape = s, .transposed = transposed, .weights = weight->int8(), .epilogue = {}};
-    return int8_layer(name, std::move(work), form(input(0)).quantized, *weight, y[1], y);
+    return int8_layer(name, std::move(work), form(input(0)).quantized, *weight, y);
   }
   FloatConv work{s, transposed, weights(input(1), false), float_bias(y[1])};
   define_real(add_step(name, std::move(work), {{real(input(0)), {}}}, y, false));
@@ -304,7 +299,7 @@ void Lowering::linear() {
     s.w = s.ow = s.kh = s.kw = 1;
     s.co = out;
     Int8Conv work{.shape = s, .transposed = false, .weights = integers(input(1), transposed), .epilogue = {}};
-    return int8_layer("linear", std::move(work), form(input(0)).quantized, *weight, out, y);
+    return int8_layer("linear", std::move(work), form(input(0)).quantized, *weight, y);
   }
   FloatLinear work{rows, in, out, weights(input(1), transposed), float_bias(out)};
   define_real(add_step("linear", std::move(work), {{real(input(0)), {}}}, y, false));

@@ -186,8 +186,8 @@ QuantOutput QuantLayer::Engine::run(const kernels::ConvShape& s, const Int8Tenso
       for (std::int64_t i = 0; i < in_pixels; ++i)
         q[static_cast<std::size_t>((n * in_pixels + i) * in + c)] =
             static_cast<std::uint8_t>(x.values[static_cast<std::size_t>((n * in + c) * in_pixels + i)] + 128);
-  std::vector<std::int32_t> acc(static_cast<std::size_t>(count));
-  sums_for(s)->sums(q.data(), acc.data());
+  std::vector<std::int64_t> acc(static_cast<std::size_t>(count));
+  sums_for(s)->add_sums(q.data(), acc.data());
   for (std::int64_t n = 0; n < s.n; ++n)
     for (std::int64_t c = 0; c < channels; ++c)
       for (std::int64_t i = 0; i < out_pixels; ++i) {

@@ -121,28 +121,15 @@ ActivationScale ConstantReader::activation_scale(const Node& node) const {
   return {{scale[0], is_signed ? offset + 128 : offset}, is_signed};
 }
 
-std::vector<float> ConstantReader::integer_bias(int value, const std::vector<float>& scale) const {
-  std::vector<float> bias(scale.size(), 0.0F);
-  if (value < 0) return bias;
-  if (const QuantizedConstant* const c = quantized(value)) {
-    const bool is_ours =
-        (c->scales == scale ||
-         (c->scales.size() == 1 && std::ranges::all_of(scale, [&](float s) { return s == c->scales[0]; }))) &&
-        std::ranges::all_of(c->zero_points, [](std::int64_t z) { return z == 0; });
-    const std::vector<std::int64_t> q = integers(*c->q);
-    if (is_ours && q.size() == scale.size()) {
-      std::ranges::transform(q, bias.begin(), [](std::int64_t b) { return static_cast<float>(b); });
-      return bias;
-    }
-  }
-  const std::vector<float> values = floats(value);
-  require(values.size() == scale.size(), "the bias must have ", scale.size(), " values, has ", values.size());
-  for (std::size_t c = 0; c < scale.size(); ++c) {
-    bias[c] = std::nearbyint(values[c] / scale[c]);
-    require(bias[c] >= -0x1p31F && bias[c] < 0x1p31F, "the bias ", values[c], " of channel ", c,
-            " does not fit int32 in steps of ", scale[c]);
-  }
-  return bias;
+std::optional<std::vector<float>> ConstantReader::integer_bias(int value, const std::vector<float>& scale) const {
+  const QuantizedConstant* const c = quantized(value);
+  if (!c || !std::ranges::all_of(c->zero_points, [](std::int64_t z) { return z == 0; })) return {};
+  if (c->scales != scale &&
+      !(c->scales.size() == 1 && std::ranges::all_of(scale, [&](float s) { return s == c->scales[0]; })))
+    return {};
+  const std::vector<std::int64_t> q = integers(*c->q);
+  if (q.size() != scale.size()) return {};
+  return std::vector<float>(q.begin(), q.end());
 }
 
 std::vector<float> transpose(const std::vector<float>& values, const Shape& shape) { return transposed(values, shape); }

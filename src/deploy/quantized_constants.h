@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "octet/graph/graph.h"
@@ -43,9 +44,8 @@ class ConstantReader {
   /// the scale is finite and positive, and the type is int8 or uint8.
   ActivationScale activation_scale(const Node& node) const;
 
-  /// bias / scale[c] rounded, as float: the integers of the file where they belong to these scales. Zeros without a
-  /// bias. Throws Error for integers beyond int32.
-  std::vector<float> integer_bias(int value, const std::vector<float>& scale) const;
+  /// The integers of a bias, as float, if the file has them and they belong to these scales, one per channel.
+  std::optional<std::vector<float>> integer_bias(int value, const std::vector<float>& scale) const;
 
  private:
   const Value& constant(int value, const char* what) const;

@@ -29,6 +29,12 @@ SharedConstants::Integers SharedConstants::transposed(int value, const std::func
   return get(transposed_, value, make);
 }
 
+SharedConstants::Integers SharedConstants::rescaled(const Integers& weights, const std::vector<float>& scales,
+                                                    const std::function<Integers()>& make) {
+  const std::lock_guard lock(mutex_);
+  return get(rescaled_, {weights.get(), scales}, make);
+}
+
 std::shared_ptr<const kernels::Int8Shared> SharedConstants::int8_layer(std::int32_t zero_point, const Integers& weights,
                                                                        const kernels::Int8Epilogue& epilogue) {
   const LayerKey key{weights.get(), zero_point, hash(epilogue.bias) * 31 + hash(epilogue.scale)};

@@ -28,6 +28,8 @@ class SharedConstants {
   Floats floats(int value, bool transposed, const std::function<Floats()>& make);
   /// Integers of a value of the graph, transposed.
   Integers transposed(int value, const std::function<Integers()>& make);
+  /// Integers that were rounded again, so that their channels have these scales. The first ones must live on.
+  Integers rescaled(const Integers& weights, const std::vector<float>& scales, const std::function<Integers()>& make);
   /// One for each set of weights and zero point and epilogue.
   std::shared_ptr<const kernels::Int8Shared> int8_layer(std::int32_t zero_point, const Integers& weights,
                                                         const kernels::Int8Epilogue& epilogue);
@@ -39,6 +41,7 @@ class SharedConstants {
   std::mutex mutex_;
   std::map<std::pair<int, bool>, Floats> floats_;
   std::map<int, Integers> transposed_;
+  std::map<std::pair<const void*, std::vector<float>>, Integers> rescaled_;
   std::multimap<LayerKey, std::shared_ptr<const kernels::Int8Shared>> layers_;
   std::map<const void*, std::shared_ptr<const kernels::ConvWeights>> conv_weights_;
 };

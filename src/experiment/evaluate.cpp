@@ -6,25 +6,9 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
+#include "octet/nn/evaluation_mode.h"
 
 namespace octet {
-namespace {
-
-/// Evaluation mode until the end of the scope.
-class EvaluationMode {
- public:
-  explicit EvaluationMode(Module& module) : module_(module), was_training_(module.training()) { module.eval(); }
-  ~EvaluationMode() { module_.train(was_training_); }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-
- private:
-  Module& module_;
-  bool was_training_;
-};
-
-}  // namespace
-
 std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels) {
   require(logits.rank() == 2 && logits.dim(0) == static_cast<std::int64_t>(labels.size()) && logits.dim(1) > 0,
           "count_correct: logits must be [N, K] for N labels (logits ", logits.shape(), ", ", labels.size(),

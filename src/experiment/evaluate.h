@@ -34,8 +34,8 @@ class EvaluationSum {
   std::int64_t correct_ = 0, images_ = 0;
 };
 
-/// Over all batches, in evaluation mode; the mode is as before afterwards. Nothing, if `stop` (may be null) became true
-/// meanwhile.
+/// Over all batches, in evaluation mode; every module's mode is as before afterwards. Nothing, if `stop` (may be null)
+/// became true meanwhile.
 std::optional<Evaluation> evaluate(Module& module, const DataLoader& data, Observer& observer,
                                    const std::atomic<bool>* stop = nullptr);
 

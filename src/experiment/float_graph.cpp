@@ -9,6 +9,7 @@
 #include "octet/base/error.h"
 #include "octet/graph/attributes.h"
 #include "octet/graph/live_nodes.h"
+#include "octet/nn/evaluation_mode.h"
 #include "octet/nn/lost_parameters.h"
 
 namespace octet::detail {
@@ -83,6 +84,7 @@ void fold(Graph& graph, const Node& norm) {
 Graph float_graph(Module& module, const Shape& input) {
   Shape batch = input;
   batch.insert(batch.begin(), 1);
+  const EvaluationMode mode(module);
   module.train();
   batch[0] = 2;  // a BatchNorm needs two values
   const Graph training = trace(module, Tensor::zeros(batch));

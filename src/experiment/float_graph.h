@@ -8,7 +8,7 @@
 namespace octet::detail {
 
 /// What evaluation of `module` computes, for any batch size, with its BatchNorms folded into the convolutions before
-/// them, as everybody does who deploys in floats. `input`: size of an image, [C, H, W]. The module is in evaluation
+/// them, as everybody does who deploys in floats. `input`: size of an image, [C, H, W]. Every module is in its own
 /// mode afterwards. Throws Error if parameters are trained that the output does not depend on.
 Graph float_graph(Module& module, const Shape& input);
 

@@ -43,7 +43,7 @@ Length length_of(const Experiment& experiment, const DataLoader& data) {
 }
 
 /// Steps at the start of the run in which first clips are looked for. A checkpoint would lack what was seen so far, and
-/// an evaluation would be seen, too: there is neither before they are found.
+/// an evaluation needs clips: there is neither before they are found.
 std::int64_t length_of_search(Module& net, const Length& length) {
   const std::int64_t steps = detail::steps_of_search(net);
   const std::int64_t first_epoch = std::min(length.steps_per_epoch, length.total_steps);

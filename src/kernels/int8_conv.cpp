@@ -5,6 +5,8 @@
 //   float32  integers in a float convolution: exact, because all sums stay below 2^24
 //   split    one primitive in halves
 //   loop     the scalar loop
+//
+// Where int32 might not hold the sums, int8_wide.h takes some input channels at a time.
 #include "octet/kernels/int8_conv.h"
 
 #include <algorithm>
@@ -14,6 +16,7 @@
 #include "octet/kernels/int8_layer.h"
 #include "octet/kernels/int8_primitive.h"
 #include "octet/kernels/int8_trial.h"
+#include "octet/kernels/int8_wide.h"
 #include "octet/kernels/memory.h"
 #include "octet/kernels/parallel.h"
 #include "octet/kernels/simd.h"
@@ -74,6 +77,7 @@ void run_without_primitive(const Int8LayerShape& l, const Int8Input& x, const st
 
 void run(const Int8LayerShape& l, const Int8Input& x, const std::int8_t* w, float* acc) {
   if (l.s.n == 0) return;
+  if (may_leave_int32(l)) return WideInt8Sums(l, x.zero_point, w).round(x.q, acc);
   const Chunks slices{l.s.n, (l.s.n + kSlices - 1) / kSlices};
   const std::int64_t last = slices.count() - 1;
   const Int8Primitive* const whole = choose_primitive(slice_of(l, slices.chunk), x.zero_point != 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Convolution, transposed convolution and linear layer in int8: u8 activations times s8 weights, summed in int32. The
+// Convolution, transposed convolution and linear layer in int8: u8 activations times s8 weights, summed exactly. The
 // sums are those of a scalar loop, whatever the instruction set and the version of oneDNN.
 #pragma once
 
@@ -15,8 +15,8 @@ struct Int8Input {
   std::int32_t zero_point;
 };
 
-/// acc = float(sum of (x - zero_point) * w) over the window; padding counts as the zero point. The sum must fit int32:
-/// less than 2^15 products per output always do. acc is rounded once, from the exact sum.
+/// acc = float(sum of (x - zero_point) * w) over the window; padding counts as the zero point. acc is rounded
+/// once, from the exact sum, however many products that has.
 void int8_conv(const ConvShape& s, const Int8Input& x, const std::int8_t* w, float* acc);
 /// The transposed convolution whose data gradient `s` is: x [n, co, oh, ow] -> acc [n, ci, h, w].
 void int8_conv_transpose(const ConvShape& s, const Int8Input& x, const std::int8_t* w, float* acc);

@@ -47,11 +47,16 @@ constexpr std::int64_t kBlock = 512;  // values that stay in the first cache fro
 
 // Some channels of one pixel, stage after stage: plain loops, which the compiler turns into vectors.
 OCTET_CLONES void finish_block(const Int8Finisher::Plan& p, std::int64_t first, std::int64_t count,
-                               const std::int32_t* acc, std::int64_t at, const Int8Results& out) {
+                               const Int8Tile& tile, std::int64_t from, std::int64_t at, const Int8Results& out) {
   float y[kBlock];
   const float *const bias = p.bias.data() + first, *const scale = p.scale.data() + first;
-  const std::int32_t* const correction = p.correction.data() + first;
-  for (std::int64_t i = 0; i < count; ++i) y[i] = (static_cast<float>(acc[i] + correction[i]) + bias[i]) * scale[i];
+  if (tile.rounded) {
+    const float* const acc = tile.rounded + from;
+    for (std::int64_t i = 0; i < count; ++i) y[i] = (acc[i] + bias[i]) * scale[i];
+  } else {
+    const std::int32_t *const acc = tile.acc + from, *const correction = p.correction.data() + first;
+    for (std::int64_t i = 0; i < count; ++i) y[i] = (static_cast<float>(acc[i] + correction[i]) + bias[i]) * scale[i];
+  }
   if (p.has_inner)
     for (std::int64_t i = 0; i < count; ++i) y[i] = level(p.inner, y[i]) * p.inner.scale;
   if (p.residual == Int8Epilogue::Residual::kFloat) {
@@ -75,7 +80,7 @@ OCTET_CLONES void finish_block(const Int8Finisher::Plan& p, std::int64_t first, 
 void finish_plain(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8Results& out) {
   for (std::int64_t row = 0; row < tile.rows; ++row)
     for (std::int64_t c = 0; c < p.width; c += kBlock)
-      finish_block(p, c, std::min(kBlock, p.width - c), tile.acc + row * p.width + c, tile.position + row * p.pitch + c,
+      finish_block(p, c, std::min(kBlock, p.width - c), tile, row * p.width + c, tile.position + row * p.pitch + c,
                    out);
 }
 
@@ -129,7 +134,7 @@ std::vector<std::int32_t> Int8Finisher::leave_to_the_sums() {
 }
 
 void Int8Finisher::operator()(const Int8Tile& tile, const Int8Results& results) const {
-  if (!fast_) return finish_plain(plan_, tile, results);
+  if (!fast_ || tile.rounded) return finish_plain(plan_, tile, results);
   if (plan_.width == plan_.pitch || plan_.period_rows == 1) return finish_avx512(plan_, tile, results);
   for (std::int64_t row = 0; row < tile.rows; ++row)  // a vector would reach from one row into the next
     finish_avx512(plan_, {tile.acc + row * plan_.width, 1, tile.position + row * plan_.pitch}, results);

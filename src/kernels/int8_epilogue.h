@@ -43,6 +43,7 @@ struct Int8Results {
 struct Int8Tile {
   const std::int32_t* acc;
   std::int64_t rows, position;
+  const float* rounded = nullptr;  ///< in place of acc, which is null: float(acc), where int32 does not hold acc
 };
 
 /// Some channels of a layer.

@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <functional>
+#include <optional>
 #include <vector>
 
-#include "octet/base/error.h"
 #include "octet/kernels/int8_cut.h"
 #include "octet/kernels/int8_made.h"
 #include "octet/kernels/int8_part.h"
+#include "octet/kernels/int8_wide.h"
 #include "octet/kernels/parallel.h"
 
 namespace octet::kernels {
@@ -38,6 +38,22 @@ struct Variant {
   std::shared_ptr<const Int8Finishing> finishing;
 };
 
+// A layer whose sums int32 may not hold: in parts, and rounded before the epilogue sees them.
+struct Wide {
+  static constexpr std::int64_t kPixels = 64;  // of a task
+  std::int64_t pixels;
+  WideInt8Sums sums;
+  Int8Finisher finisher;
+
+  void run(std::int64_t channels, const std::uint8_t* x, const Int8Results& results) const {
+    const Buffer rounded = Buffer::floats(pixels * channels);
+    sums.round(x, rounded.floats());
+    parallel_range(pixels, kPixels, [&](std::int64_t begin, std::int64_t end) {
+      finisher({nullptr, end - begin, begin * channels, rounded.floats() + begin * channels}, results);
+    });
+  }
+};
+
 }  // namespace
 
 struct Int8Layer::Program {
@@ -45,6 +61,7 @@ struct Int8Layer::Program {
   std::shared_ptr<const Int8Shared> shared;
   std::vector<Int8Unit> units;
   std::vector<Variant> variants;
+  std::optional<Wide> wide;  // then there are no units
 
   // Calls f(unit, its variant) for every unit, as one task each.
   template <typename F>
@@ -66,10 +83,15 @@ Int8Layer::Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights,
 Int8Layer::Int8Layer(const ConvShape& shape, bool transposed, std::shared_ptr<const Int8Shared> shared) {
   const Int8LayerShape l{transposed ? ConvKind::kTransposed : ConvKind::kPlain, shape};
   const std::int64_t largest = shared->made().largest_sum([&] { return largest_sum(l, shared->weights()->data()); });
-  require(largest < (std::int64_t{1} << 31), "int8 layer: sums of ", l.products(), " products can reach ", largest,
-          ", which int32 does not hold");
   auto program = std::make_unique<Program>();
   program->channels = l.out_channels();
+  if (may_leave_int32(l)) {
+    program->wide.emplace(Wide{l.s.n * l.out_rows() * l.out_columns(),
+                               WideInt8Sums(l, shared->zero_point(), shared->weights()->data()),
+                               Int8Finisher(shared->epilogue(), {0, l.out_channels()}, l.out_channels(), largest, {})});
+    program_ = std::move(program);
+    return;
+  }
   Int8Cut cut = cut_int8_layer(l, num_threads(), Int8Direct::suits(l));
   program->units = std::move(cut.units);
   const SingleThread one;
@@ -93,6 +115,7 @@ Int8Layer::Int8Layer(Int8Layer&&) noexcept = default;
 Int8Layer& Int8Layer::operator=(Int8Layer&&) noexcept = default;
 
 void Int8Layer::run(const std::uint8_t* x, const Int8Results& results) const {
+  if (program_->wide) return program_->wide->run(program_->channels, x, results);
   program_->for_units([&](const Int8Unit& unit, const Variant& v) {
     const Int8Finisher& finisher = v.finishing->finisher;
     const std::vector<std::int32_t>& start = v.finishing->start;
@@ -103,16 +126,15 @@ void Int8Layer::run(const std::uint8_t* x, const Int8Results& results) const {
   });
 }
 
-void Int8Layer::sums(const std::uint8_t* x, std::int32_t* acc) const {
+void Int8Layer::add_sums(const std::uint8_t* x, std::int64_t* acc) const {
+  if (program_->wide) return program_->wide->sums.add(x, acc);
   program_->for_units([&](const Int8Unit& unit, const Variant& v) {
     v.sums.run(x + unit.x, nullptr, [&](const std::int32_t* sums, std::int64_t pixels, std::int64_t first) {
       const std::vector<std::int32_t>& correction = v.sums.correction();
-      std::int32_t* to = acc + unit.position + first * program_->channels;
+      std::int64_t* to = acc + unit.position + first * program_->channels;
       for (std::int64_t i = 0; i < pixels; ++i, sums += v.channels, to += program_->channels)
-        if (correction.empty())
-          std::copy_n(sums, v.channels, to);
-        else
-          std::transform(sums, sums + v.channels, correction.begin(), to, std::plus());
+        for (std::int64_t c = 0; c < v.channels; ++c)
+          to[c] += std::int64_t{sums[c]} + (correction.empty() ? 0 : correction[static_cast<std::size_t>(c)]);
     });
   });
 }
@@ -120,9 +142,12 @@ void Int8Layer::sums(const std::uint8_t* x, std::int32_t* acc) const {
 std::int64_t Int8Layer::own_bytes() const {
   std::int64_t bytes = std::ssize(program_->units) * static_cast<std::int64_t>(sizeof(Int8Unit));
   for (const Variant& v : program_->variants) bytes += v.sums.own_bytes();
+  if (program_->wide) bytes += program_->wide->sums.own_bytes();
   return bytes;
 }
 
-std::string Int8Layer::implementation() const { return program_->variants.front().sums.implementation(); }
+std::string Int8Layer::implementation() const {
+  return program_->wide ? program_->wide->sums.implementation() : program_->variants.front().sums.implementation();
+}
 
 }  // namespace octet::kernels

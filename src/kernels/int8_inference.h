@@ -26,7 +26,7 @@ struct Int8Sums {
 class Int8Layer {
  public:
   /// Packs row-major `weights`. Each kernel is compared with a scalar loop before it is used for the first time in the
-  /// process. Throws Error if sums could leave int32.
+  /// process.
   Int8Layer(const Int8Sums& sums, std::span<const std::int8_t> weights, const Int8Epilogue& epilogue);
   /// The same for weights, zero point and epilogue that layers of other sizes share.
   Int8Layer(const ConvShape& shape, bool transposed, std::shared_ptr<const Int8Shared> shared);
@@ -37,15 +37,15 @@ class Int8Layer {
   /// x and results channels-last.
   void run(const std::uint8_t* x, const Int8Results& results) const;
 
-  /// The sums alone, channels-last.
-  void sums(const std::uint8_t* x, std::int32_t* acc) const;
+  /// Adds the sums alone to acc, channels-last.
+  void add_sums(const std::uint8_t* x, std::int64_t* acc) const;
 
   /// Bytes that it takes besides what is shared, about.
   std::int64_t own_bytes() const;
 
   /// "direct:avx512_vnni" (our own), "brgconv:avx512_core" (oneDNN's name), "2 x jit:avx2" (activations split into 7
   /// bits and 1, because this machine's u8 x s8 products saturate), "float32" (where oneDNN has no int8 kernel and sums
-  /// stay below 2^24) or "loop".
+  /// stay below 2^24) or "loop"; "3 parts: ..." where int32 might not hold the sums.
   std::string implementation() const;
 
  private:

@@ -42,6 +42,8 @@ bool sees_image(const Int8LayerShape& l) {
                         reaches(s.w, s.ow, s.kw, s.stride.w, s.padding.w, s.dilation.w));
 }
 
+bool may_leave_int32(const Int8LayerShape& l) { return l.products() > kProductsInInt32; }
+
 std::int64_t weight_position(const Int8LayerShape& l, std::int64_t k, std::int64_t c) {
   const ConvShape& s = l.s;
   const std::int64_t taps = s.kh * s.kw;

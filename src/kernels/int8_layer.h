@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "octet/kernels/conv.h"
@@ -32,6 +33,11 @@ struct Int8LayerShape {
 /// Whether any window of a convolution reaches a pixel of the image; what lies in its padding alone sums to 0. True for
 /// transposed ones.
 bool sees_image(const Int8LayerShape& l);
+
+/// So many products of a weight and an activation, before or after its zero point is taken off, int32 always holds.
+inline constexpr std::int64_t kProductsInInt32 = std::numeric_limits<std::int32_t>::max() / (255 * 128);
+/// Whether there could be sums that int32 does not hold (see int8_wide.h).
+bool may_leave_int32(const Int8LayerShape& l);
 
 /// Position of the weight between input channel k of its group and output channel c at tap (0, 0), in row-major
 /// weights of the layer; its taps follow.

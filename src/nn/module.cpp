@@ -176,8 +176,9 @@ Child& Module::slot(std::string_view path) {
   return *found;
 }
 
-void Module::train(bool on) {
-  walk(*this, "", [on](const std::string&, Module& module) { module.training_ = on; });
+void Module::train(bool on) {  // allocates nothing: destructors call it
+  training_ = on;
+  for (const auto& child : children_) child->module().train(on);
 }
 
 std::int64_t Module::parameter_count() const {

@@ -116,7 +116,7 @@ QuantRecord quant_record(Module& model, bool force_fp16_quant) {
     const ScaleOffset grid = qat->input_grid().grid;
     const float scale_d = force_fp16_quant ? fp16_scale(grid.scale) : grid.scale;
     std::vector<float> scales = qat->integers(scale_d).scales;
-    if (!config.retrain_weight_config.channel_wise.value() && !qat->batch_norm()) scales.resize(1);
+    if (one_scale(*qat, scales)) scales.resize(1);
     record.layers.push_back({.name = path,
                              .scale_d = scale_d,
                              .offset_d = grid.offset,

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -228,8 +230,7 @@ class Builder {
     require(!p.is_linear || trace_.values[at(grid->second.input)].shape.size() == 2,
             "a quantized Linear can be deployed if its input is [N, in_features]");
     p.scales = p.integers.scales;
-    const bool one_scale = !layer.config().retrain_weight_config.channel_wise.value() && !layer.batch_norm();
-    if (one_scale) p.scales.resize(1);
+    if (one_scale(layer, p.scales)) p.scales.resize(1);
     for (const float scale : p.scales) p.factors.push_back(p.input.scale * scale);
     if (force_fp16_)
       for (float& factor : p.factors) factor = std::bit_cast<float>(std::bit_cast<std::uint32_t>(factor) & 0xFFFFE000U);
@@ -290,7 +291,22 @@ class Builder {
     return node("dequantize", name + ".dequantized", shape, {integers, scale, zero}, {{"axis", output_axis(p)}});
   }
 
+  // The accumulators of that format's devices are int32.
+  static void require_sums_in_int32(const LayerParts& p) {
+    for (std::size_t c = 0; c < p.integers.bias.size(); ++c) {
+      std::int64_t weights = 0;
+      p.layer.weight_view().for_each_run(static_cast<std::int64_t>(c), [&](std::int64_t at) {
+        for (std::int64_t i = at; i < at + p.layer.weight_view().run; ++i)
+          weights += std::abs(p.integers.weight[static_cast<std::size_t>(i)]);
+      });
+      const std::int64_t largest = 255 * weights + std::abs(std::int64_t{p.integers.bias[c]});
+      require(largest <= std::numeric_limits<std::int32_t>::max(), "the sums of output channel ", c, " can reach ",
+              largest, ", which the int32 of the format ascend does not hold; the format qdq can be used");
+    }
+  }
+
   int ascend_layer(const LayerParts& p) {
+    require_sums_in_int32(p);
     const std::string& name = p.traced.module;
     const int sums = node(p.traced.op, name, p.result_shape,
                           {integers_of(p.input), stored_weight(p, p.integers.weight),

@@ -1,43 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/quant/evaluation_trace.h"
 
-#include <utility>
-#include <vector>
-
 #include "octet/base/error.h"
 #include "octet/kernels/memory.h"
+#include "octet/nn/evaluation_mode.h"
 
 namespace octet {
-namespace {
-
-class Mode {
- public:
-  Mode(Module& model, bool training) {
-    model.visit([&](const std::string&, Module& module) { modes_.emplace_back(&module, module.training()); });
-    model.train(training);
-  }
-  // Parents come first, so that train(), which reaches all below, leaves each as it was.
-  ~Mode() {
-    for (const auto& [module, training] : modes_) module->train(training);
-  }
-  Mode(const Mode&) = delete;
-  Mode& operator=(const Mode&) = delete;
-
- private:
-  std::vector<std::pair<Module*, bool>> modes_;
-};
-
-}  // namespace
 
 Graph evaluation_trace(Module& model, const Tensor& input) {
-  const Mode mode(model, false);
+  const EvaluationMode mode(model);
   Graph graph = trace(model, input);
   kernels::release_cached_memory();  // of the sizes of this input; training will want others
   return graph;
 }
 
 Graph training_trace(Module& model, const Tensor& input) {
-  const Mode mode(model, true);
+  const EvaluationMode mode(model);  // for its end: every module is then in its own mode again
+  model.train();
   Shape shape = input.shape();
   if (!shape.empty()) shape[0] = 2;
   Graph graph;

@@ -15,9 +15,9 @@ struct FoldedNorm {
   std::vector<float> factor, mean, beta;  ///< one per output channel
 };
 
-/// weight = clamp(rint(w * factor / scale), low, high) of `bits` bits, scale = |weight scale| * |factor| (1 where its
-/// product with the input's scale is no normal float: gamma 0); bias = rint(b / (scale of the input * scale)) for b =
-/// (bias - mean) * factor + beta.
+/// weight = clamp(rint(w * factor / scale), low, high) of `bits` bits, scale = |weight scale| * |factor|, or what
+/// kernels::channel_bias() makes of it where that does not suit the bias (gamma 0, a filter of zeros); bias = rint(b /
+/// (scale of the input * scale)) for b = (bias - mean) * factor + beta.
 struct IntegerLayer {
   std::vector<std::int8_t> weight;              ///< row-major, as the float weight
   std::vector<float> scales;                    ///< one per output channel
@@ -26,7 +26,7 @@ struct IntegerLayer {
 };
 
 /// `weight_scales`: one or one per output channel; `bits`: 4 or 8; `bias` may be empty. Throws Error, in the name of
-/// `layer`, if an integer of the bias leaves 32 bits or something is not finite.
+/// `layer`, if something is not finite.
 IntegerLayer integer_layer(const char* layer, const kernels::ChannelView& view, std::span<const float> weight,
                            std::span<const float> weight_scales, int bits, std::span<const float> bias,
                            const FoldedNorm* norm, float input_scale);

@@ -107,24 +107,34 @@ const BatchNorm2d* QatModule::batch_norm() const {
   return children().empty() ? nullptr : dynamic_cast<const BatchNorm2d*>(&children().front()->module());
 }
 
-// State changes in training, and while the first clips are being found; never while a trace is taken.
+// State changes in training alone, and never while a trace is taken.
 StateUse QatModule::state_use() const {
-  return !TraceRecorder::active() && (training() || !acts().initialised()) ? StateUse::kUpdate : StateUse::kKeep;
+  if (TraceRecorder::active()) return StateUse::kKeep;
+  if (training()) return StateUse::kUpdate;
+  if (acts().initialised()) return StateUse::kKeep;
+  require(evaluation_sets_clips_, name_,
+          ": evaluation needs clips, which have not been found yet: it must see training (or calibration) data first, ",
+          config_.retrain_data_config.batch_num, " batches in training mode");
+  return StateUse::kUpdate;
 }
 
 Tensor QatModule::filter_input(const Tensor& x) { return acts()(x, state_use(), this, Readers::kOne); }
 
 UlqGrid QatModule::input_grid() const {
-  require(acts().initialised(), name_, ": its clips have not been found yet: run batch_num forwards first");
+  require(acts().initialised(), name_,
+          ": its clips have not been found yet: it must see training (or calibration) data first, ",
+          config_.retrain_data_config.batch_num, " batches in training mode");
   return acts().grid();
 }
 
 IntegerLayer QatModule::integers(float input_scale) const {
   const ScaleForm form = s_rec_flag_ && wts_.learns() ? ScaleForm::kReciprocal : ScaleForm::kScale;
+  // Learned scales begin in the first training forward, as ARQ's.
   const std::vector<float> scales =
-      wts_.learns() ? effective_scales(wts_.stored_scales().values(), form)
-                    : arq_scales(name_, weight(), view_, config_.retrain_weight_config.channel_wise.value(),
-                                 bits_of(config_.retrain_weight_config.dst_type));
+      wts_.learns() && cur_batch_ > 0
+          ? effective_scales(wts_.stored_scales().values(), form)
+          : arq_scales(name_, weight(), view_, config_.retrain_weight_config.channel_wise.value(),
+                       bits_of(config_.retrain_weight_config.dst_type));
   const BatchNorm2d* const bn = batch_norm();
   const FoldedNorm norm = bn ? fold(*bn) : FoldedNorm();
   return integer_layer(name_, view_, weight().values(), scales, bits_of(config_.retrain_weight_config.dst_type),
@@ -143,6 +153,11 @@ QatModule& QatModule::owner() const {
   require(qat && qat->acts_, name_, ": where the layer was whose activation quantizer it shares, there is a ",
           owner_.get()->type_name(), " now, which has none of its own; convert the model again");
   return *qat;
+}
+
+bool one_scale(const QatModule& layer, std::span<const float> scales) {
+  return !layer.config().retrain_weight_config.channel_wise.value() && !layer.batch_norm() &&
+         std::ranges::all_of(scales, [&](float scale) { return scale == scales[0]; });
 }
 
 // ---- one wrapper for three layers -----------------------------------------------------------------------------------
@@ -249,6 +264,7 @@ std::unique_ptr<Module> Qat<Layer>::clone() const {
   Rng unused(0);
   std::unique_ptr<Qat> copy(new Qat(Layer(layer_.options(), unused), config_, origin_, acts_ ? nullptr : &owner()));
   if (acts_) copy->acts_->copy_observations(*acts_);
+  copy->evaluation_sets_clips_ = evaluation_sets_clips_;
   return copy_state_to(std::move(copy));
 }
 
@@ -261,13 +277,13 @@ std::unique_ptr<QatModule> convert_layer(const Module& layer, const RetrainConfi
   constexpr auto kConverted = QatModule::Origin::kConverted;
   if (const auto* const conv = dynamic_cast<const Conv2d*>(&layer)) {
     std::unique_ptr<Conv2dQAT> qat(new Conv2dQAT(*conv, config, kConverted, quantizer_owner));
+    qat->train(layer.training());  // before the BatchNorm is in it, which has a mode of its own
     if (batch_norm) {
       const auto* const bn = dynamic_cast<const BatchNorm2d*>(batch_norm.get());
       require(bn && bn->options().features == conv->options().out_channels, "Conv2dQAT: takes in a BatchNorm2d of its ",
               conv->options().out_channels, " output channels, got a ", batch_norm->type_name());
       qat->add(std::string(kBatchNorm), std::move(batch_norm));
     }
-    qat->train(layer.training());
     return qat;
   }
   require(!batch_norm, layer.type_name(), ": only a Conv2d takes in a BatchNorm");

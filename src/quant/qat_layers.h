@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,10 @@ class QatModule : public Module {
   /// scale that the file has, which may be rounded. Throws Error if a scale has diverged, or as integer_layer().
   IntegerLayer integers(float input_scale) const;
 
+  /// As the reference does it: before the first clips exist, forwards in evaluation count for their search, too, and so
+  /// set them. For comparisons with it; false at first.
+  void set_evaluation_sets_clips(bool on) { evaluation_sets_clips_ = on; }
+
   /// Quantizes the input of a block, so that all that read it read the same integers.
   Tensor filter_input(const Tensor& x) override;
 
@@ -61,13 +66,18 @@ class QatModule : public Module {
   const Origin origin_;
   ModuleLink owner_;
   std::int64_t &cur_batch_, &s_rec_flag_;
+  bool evaluation_sets_clips_ = false;
   mutable std::optional<ActivationQuantizer> acts_;  // none if another layer owns it
   WeightQuantizer wts_;
 };
 
+/// Whether records and files hold one scale for all channels of the layer: it is not channel_wise, took in no
+/// BatchNorm, and no channel needed another scale for its bias.
+bool one_scale(const QatModule& layer, std::span<const float> scales);
+
 /// A float layer whose input and weight are quantized before it is applied. The weight itself stays float: what
-/// training moves is never rounded. Evaluation uses the same quantizers and changes nothing, except that forwards of
-/// either mode count for the search of the first clips.
+/// training moves is never rounded. The first clips are found in the first batch_num forwards in training mode;
+/// evaluation uses the same quantizers, changes nothing, and before there are clips it is an Error.
 ///
 /// A layer of a converted model (create_quant_retrain_model) quantizes from its first forward on, runs the BatchNorm
 /// that it took in after itself, and computes in evaluation what it will compute once it is deployed: BatchNorm folded
@@ -93,7 +103,8 @@ class Qat final : public QatModule {
   static std::unique_ptr<Qat> from_float(const Module& module, const RetrainConfig& config = {});
   static std::unique_ptr<Qat> from_float(const Module& module, std::string_view config_json);
 
-  /// Throws Error, naming the layer, for input or weights that are not finite and for clips or scales that diverged.
+  /// Throws Error, naming the layer, for input or weights that are not finite, for clips or scales that diverged, and
+  /// in evaluation mode before the first clips have been found.
   Tensor forward(const Tensor& x) override;
   std::string type_name() const override;
   std::unique_ptr<Module> clone() const override;

@@ -4,7 +4,7 @@
 
 namespace octet {
 
-/// kUpdate: in training, and while first clips are being found. kKeep: in evaluation, and while a trace is taken.
+/// kUpdate: in training. kKeep: in evaluation, and while a trace is taken.
 enum class StateUse { kUpdate, kKeep };
 
 }  // namespace octet

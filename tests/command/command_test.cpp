@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 /// The command as a child process with its output, standard error included, in a pipe.
@@ -195,7 +196,7 @@ TEST_F(OctetCommand, WritesQuantizationConfigurations) {
   EXPECT_EQ(named.code, 0) << named.output;
   EXPECT_THAT(named.output, HasSubstr("layer1.0.conv1         Conv2d  quantized\n"));
   EXPECT_THAT(named.output, HasSubstr("fc                     Linear  skipped: the configuration skips it\n"));
-  EXPECT_THAT(named.output, HasSubstr("warning: conv1: quantizing a layer with 1 input channels is not recommended"));
+  EXPECT_THAT(named.output, Not(HasSubstr("warning")));
   EXPECT_THAT(named.output, HasSubstr("9 of 10 layers are quantized: a/q.json\n"));
   const Document config = parse_json(read_file(directory_ / "a/q.json", 1 << 20), "q.json");
   EXPECT_FALSE(config.at("fc").at("retrain_enable").as_bool());
@@ -226,10 +227,10 @@ TEST_F(OctetCommand, RetrainsWithQuantization) {
     retrain.insert(retrain.end(), {"--set", setting});
   const Result result = run(retrain);
   EXPECT_EQ(result.code, 0) << result.output;
-  EXPECT_THAT(result.output, HasSubstr("quantized: 9 of 10 layers (5 warnings in manifest.json)\n"
+  EXPECT_THAT(result.output, HasSubstr("quantized: 9 of 10 layers\n"
                                        "not quantized: fc: the configuration skips it\n"
                                        "run directory: runs/q\n"));
-  EXPECT_EQ(manifest("runs/q").at("quantization").at("warnings").items().size(), 5U);
+  EXPECT_EQ(manifest("runs/q").at("quantization").at("warnings").items().size(), 0U);
   EXPECT_EQ(manifest("runs/q").at("quantization").at("layers").items().size(), 10U);
   EXPECT_THAT(result.output,
               HasSubstr("\nlayer                   clip min   clip max       scale  offset    clipped\n"));

@@ -248,11 +248,15 @@ void disturb(Module& module, std::uint64_t seed) {
   };
   scale(module.named_parameters(), "acts_clip_max", 0.4F, 1.1F);
   scale(module.named_parameters(), "acts_clip_min", 0.0F, 1.1F);
+  Dice dead(seed ^ 0xDEAD);
   module.visit([&](const std::string&, Module& part) {
     const auto* const norm = dynamic_cast<const BatchNorm2d*>(&part);
     if (!norm) return;
     Tensor gamma = norm->weight(), beta = norm->bias(), mean = norm->running_mean(), var = norm->running_var();
     for (float& v : gamma.mutable_values()) v = dice.uniform(-1.0F, 1.5F);
+    const float factors[] = {0.0F, -0.0F, 1e-20F, 1e-7F, 1e-6F};  // of channels that are all but constant
+    for (float& v : gamma.mutable_values())
+      if (dead.one_in(12)) v *= factors[dead.between(0, 4)];
     for (float& v : beta.mutable_values()) v = dice.uniform(-0.5F, 0.5F);
     for (float& v : mean.mutable_values()) v += dice.uniform(-0.2F, 0.2F);
     for (float& v : var.mutable_values()) v *= dice.uniform(0.5F, 2.0F);

@@ -7,6 +7,8 @@
 
 #include "octet/autograd/ops.h"
 #include "octet/data/synthetic.h"
+#include "octet/nn/norm_layers.h"
+#include "octet/nn/sequential.h"
 #include "support/error_text.h"
 #include "support/run_recorder.h"
 
@@ -51,6 +53,18 @@ TEST(Evaluate, RunsInEvaluationModeAndRestoresTheMode) {
   evaluate(module, loader(), quiet);
   EXPECT_FALSE(module.called_in_training);
   EXPECT_TRUE(module.training());
+}
+
+TEST(Evaluate, LeavesWhatWasFrozenFrozen) {
+  Sequential module;
+  module.append<AlwaysOne>();
+  module.append<BatchNorm2d>({.features = 3});
+  module.at("1").eval();
+  Observer quiet;
+  evaluate(module, loader(), quiet);
+  EXPECT_TRUE(module.training());
+  EXPECT_TRUE(module.at("0").training());
+  EXPECT_FALSE(module.at("1").training());
 }
 
 TEST(Evaluate, GivesNothingWhenStopped) {

@@ -11,7 +11,6 @@
 #include "octet/base/rng.h"
 #include "octet/kernels/onednn.h"
 #include "octet/kernels/parallel.h"
-#include "support/error_text.h"
 #include "support/reference_int8.h"
 
 namespace octet::kernels {
@@ -78,9 +77,9 @@ TEST(Int8Layer, SumsLikeALoopForAnyNumberOfThreads) {
       for (const int threads : {1, 2, 3}) {
         set_num_threads(threads);
         const Int8Layer layer({s, transposed, c.zero_point}, w, sums_as_floats(transposed ? s.ci : s.co));
-        std::vector<std::int32_t> acc(static_cast<std::size_t>(outputs));
+        std::vector<std::int64_t> acc(static_cast<std::size_t>(outputs));
         std::vector<float> y(acc.size());
-        layer.sums(q.data(), acc.data());
+        layer.add_sums(q.data(), acc.data());
         layer.run(q.data(), {nullptr, y.data(), nullptr});
         EXPECT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin())) << layer.implementation() << ' ' << s.co;
         for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], static_cast<float>(acc[i])) << i;
@@ -227,16 +226,40 @@ TEST(Int8Layer, IsTriedOnAPieceOfALargeImage) {
   EXPECT_LT(peak_memory() - before, std::int64_t{200} << 20);  // the image alone has 64 MB, its sums 256
 }
 
-TEST(Int8Layer, RefusesSumsThatInt32DoesNotHold) {
-  const ConvShape s = shape_of({1, 70000, 1, 1, 1, 1, 1, 0, 1, 0});
-  const std::vector<std::int8_t> w(70000, -128);
-  Int8Epilogue e;
-  e.bias = {0.0F};
-  e.scale = {1.0F};
-  EXPECT_EQ(test::error_text([&] {
-              const Int8Layer layer({s, false, 0}, w, e);
-            }),
-            "int8 layer: sums of 70000 products can reach 2284800000, which int32 does not hold");
+// All activations and weights at one end of their ranges, so that sums go as far as they can.
+TEST(Int8Layer, IsExactWhereInt32DoesNotHoldTheSums) {
+  const int before = num_threads();
+  const Case cases[] = {{3, 70000, 1, 1, 5, 1, 1, 0, 1, 0},
+                        {2, 7400, 3, 2, 3, 3, 1, 1, 1, 7},
+                        {1, 132000, 1, 2, 4, 1, 1, 0, 2, 255},
+                        {1, 1, 260, 262, 2, 260, 1, 1, 1, 3}};
+  for (const Case& c : cases)
+    for (const bool transposed : {false, true}) {
+      ConvShape s = shape_of(c);
+      if (transposed) std::swap(s.ci, s.co);
+      const std::int64_t inputs = transposed ? s.n * s.co * s.oh * s.ow : s.n * s.ci * s.h * s.w;
+      const std::vector<std::uint8_t> q(static_cast<std::size_t>(inputs), c.zero_point < 128 ? 255 : 0);
+      const std::vector<std::int8_t> w(static_cast<std::size_t>(s.weight_count()), -128);
+      const std::vector<std::int64_t> expected = transposed ? test::reference_int8_conv_transpose(s, q, c.zero_point, w)
+                                                            : test::reference_int8_conv(s, q, c.zero_point, w);
+      for (const int threads : {1, 3}) {
+        set_num_threads(threads);
+        const std::int64_t channels = transposed ? s.ci : s.co;
+        const Int8Layer layer({s, transposed, c.zero_point}, w, sums_as_floats(channels));
+        std::vector<std::int64_t> acc(expected.size());
+        std::vector<float> y(expected.size()), trained(expected.size());
+        layer.add_sums(q.data(), acc.data());
+        layer.run(q.data(), {nullptr, y.data(), nullptr});
+        transposed ? int8_conv_transpose(s, {q.data(), c.zero_point}, w.data(), trained.data())
+                   : int8_conv(s, {q.data(), c.zero_point}, w.data(), trained.data());
+        EXPECT_EQ(acc, expected) << layer.implementation();
+        for (std::size_t i = 0; i < y.size(); ++i) {
+          ASSERT_EQ(y[i], static_cast<float>(expected[i])) << i << ", " << layer.implementation();
+          ASSERT_EQ(trained[i], y[i]) << i;
+        }
+      }
+    }
+  set_num_threads(before);
 }
 
 }  // namespace

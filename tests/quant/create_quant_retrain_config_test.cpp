@@ -99,14 +99,12 @@ TEST_F(CreateQuantRetrainConfig, ChangesNothingInTheModel) {
   EXPECT_TRUE(net->at("layer2.0.bn1").training());
 }
 
-TEST_F(CreateQuantRetrainConfig, WarnsOfFewChannelsAndMakesFolders) {
+TEST_F(CreateQuantRetrainConfig, MakesFoldersAndSaysWhatIsSkipped) {
   const auto net = make_model("resnet8", {}, rng_);
   const fs::path definition = written("quant.cfg", "skip_layers: 'fc'");
   const QuantRetrainReport report =
       create_quant_retrain_config(folder_ / "new" / "folder" / "c.json", *net, Tensor::zeros({1, 3, 8, 8}), definition);
-  ASSERT_FALSE(report.warnings.empty());
-  EXPECT_EQ(report.warnings.front(),
-            "conv1: quantizing a layer with 3 input channels is not recommended (16 or fewer)");
+  EXPECT_TRUE(report.warnings.empty());
   EXPECT_EQ(report.layers.back().reason, "the configuration skips it");
   EXPECT_TRUE(fs::exists(folder_ / "new" / "folder" / "c.json"));
 }

@@ -82,6 +82,37 @@ TEST_F(CreateQuantRetrainModel, SwapsLayersInACopy) {
   EXPECT_EQ(net_->parameters().front().to_vector(), before.to_vector());
 }
 
+TEST_F(CreateQuantRetrainModel, KeepsTheModeOfEachModule) {
+  net_->at("bn1").eval();
+  net_->at("layer1.0.conv1").eval();
+  const auto model = converted();
+  EXPECT_TRUE(model->at("conv1").training());
+  EXPECT_FALSE(model->at("conv1.bn").training()) << "a frozen BatchNorm stays frozen";
+  EXPECT_FALSE(model->at("layer1.0.conv1").training());
+  EXPECT_TRUE(model->at("layer1.0.conv1.bn").training());
+}
+
+TEST_F(CreateQuantRetrainModel, SaysThatEvaluationNeedsClips) {
+  const auto model = converted();
+  model->eval();
+  EXPECT_EQ(error_text([&] { (*model)(x_); }),
+            "conv1: Conv2dQAT: evaluation needs clips, which have not been found yet: it must see training (or "
+            "calibration) data first, 1 batches in training mode");
+  for (const NamedCounter& counter : model->named_counters()) EXPECT_EQ(*counter.value, 0) << counter.name;
+}
+
+TEST_F(CreateQuantRetrainModel, EvaluatesLearnedScalesBeforeTheyHaveBegunToLearn) {
+  const fs::path definition = folder_ / "quant.yaml";
+  write_file_atomically(definition,
+                        "retrain_data_quant_config: {ulq_quantize: {clip_max_min: {clip_max: 2.0, clip_min: -1.0}}}\n"
+                        "retrain_weight_quant_config: {ulq_retrain: {channel_wise: false}}\n");
+  create_quant_retrain_config(config_, *net_, x_, definition);
+  const auto model = converted();
+  model->eval();
+  const NoGrad no_grad;
+  for (const float v : (*model)(x_).to_vector()) EXPECT_TRUE(std::isfinite(v));
+}
+
 TEST_F(CreateQuantRetrainModel, LeavesDisabledLayersAsTheyAre) {
   const fs::path definition = folder_ / "quant.yaml";
   write_file_atomically(definition, "skip_layers: [conv1]\nskip_layer_types: [Linear]\n");

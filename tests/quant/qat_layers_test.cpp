@@ -150,6 +150,42 @@ TEST(QatLayers, EvaluationChangesNothingOnceInitialised) {
   }
 }
 
+TEST(QatLayers, EvaluationBeforeThereAreClipsIsAnErrorAndChangesNothing) {
+  Rng rng(15);
+  const Tensor x = random_tensor({2, 3, 6, 6}, rng);
+  for (const char* const algorithm : {"arq_retrain", "ulq_retrain"}) {
+    Conv2dQAT conv(
+        kConv,
+        text(R"({"retrain_data_config": {"batch_num": 2}, "retrain_weight_config": {"weights_retrain_algo": ")",
+             algorithm, "\"}}"),
+        rng);
+    for (int seen = 0; seen < 2; ++seen) {
+      conv.eval();
+      const auto before = state_of(conv);
+      EXPECT_EQ(error_text([&] { conv(x); }),
+                "Conv2dQAT: evaluation needs clips, which have not been found yet: it must see training (or "
+                "calibration) data first, 2 batches in training mode");
+      EXPECT_TRUE(same_state(conv, before));
+      conv.train();
+      conv(x);
+    }
+    conv.eval();
+    EXPECT_EQ(conv(x).shape(), (Shape{2, 4, 4, 4}));
+  }
+}
+
+TEST(QatLayers, EvaluationSetsClipsWhereTheReferenceIsAskedFor) {
+  Rng rng(16);
+  Conv2dQAT conv(kConv, rng);
+  conv.set_evaluation_sets_clips(true);
+  conv.eval();
+  const std::unique_ptr<Module> copy = conv.clone();
+  for (Module* const module : {static_cast<Module*>(&conv), copy.get()}) {
+    (*module)(random_tensor({2, 3, 6, 6}, rng));
+    EXPECT_TRUE(dynamic_cast<QatModule&>(*module).activation_quantizer().initialised());
+  }
+}
+
 TEST(QatLayers, TracesChangeNothing) {
   Rng rng(10);
   Net net("conv", std::make_unique<Conv2dQAT>(kConv, rng));

@@ -68,8 +68,10 @@ TEST(QuantLayersFromQat, GiveWhatTheTrainedLayersGive) {
 TEST(QuantLayersFromQat, NeedClips) {
   Rng rng(3);
   const Conv2dQAT conv({.in_channels = 4, .out_channels = 6, .kernel_size = 3}, rng);
-  EXPECT_EQ(test::error_text([&] { quant_conv2d_from_qat(conv); }),
-            "Conv2dQAT: its clips have not been found yet: run batch_num forwards first");
+  EXPECT_EQ(
+      test::error_text([&] { quant_conv2d_from_qat(conv); }),
+      "Conv2dQAT: its clips have not been found yet: it must see training (or calibration) data first, 1 batches in "
+      "training mode");
 }
 
 }  // namespace

@@ -9,11 +9,10 @@ namespace octet {
 namespace {
 
 TEST(RetrainReport, GivesEveryLayerOneOfThreeFates) {
-  const std::vector<QuantizableLayer> layers = {
-      {.name = "a", .type = "Conv2d", .in_channels = 17},
-      {.name = "b", .type = "Conv2d", .in_channels = 16},
-      {.name = "c", .type = "Linear", .in_channels = 4},
-      {.name = "d", .type = "Conv2d", .in_channels = 4, .obstacle = "it runs 2 times"}};
+  const std::vector<QuantizableLayer> layers = {{.name = "a", .type = "Conv2d", .in_channels = 17},
+                                                {.name = "b", .type = "Conv2d", .in_channels = 3},
+                                                {.name = "c", .type = "Linear"},
+                                                {.name = "d", .type = "Conv2d", .obstacle = "it runs 2 times"}};
   QuantRetrainConfig config;
   for (const QuantizableLayer& layer : layers)
     config.layers.push_back({.name = layer.name, .retrain_enable = layer.name != "c"});
@@ -24,8 +23,7 @@ TEST(RetrainReport, GivesEveryLayerOneOfThreeFates) {
   EXPECT_EQ(report.layers[1].reason, "");
   EXPECT_EQ(report.layers[2].reason, "the configuration skips it");
   EXPECT_EQ(report.layers[3].reason, "it runs 2 times");
-  EXPECT_EQ(report.warnings,
-            std::vector<std::string>{"b: quantizing a layer with 16 input channels is not recommended (16 or fewer)"});
+  EXPECT_TRUE(report.warnings.empty()) << "few channels are the concern of another machine";
 }
 
 }  // namespace

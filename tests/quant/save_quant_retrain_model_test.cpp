@@ -125,6 +125,31 @@ TEST(SaveQuantRetrainModel, DeployedResNetGivesTheBitsOfEvaluation) {
   }
 }
 
+// All inputs and weights at the ends of their ranges: no int32 holds the sums.
+TEST(SaveQuantRetrainModel, DeployedSumsBeyondInt32AreThoseOfTrainingAndEvaluation) {
+  constexpr std::int64_t kInputs = 100352;
+  Rng rng(8);
+  Sequential net;
+  net.append<ReLU>();
+  net.append<Linear>({.in_features = kInputs, .out_features = 2}, rng);
+  for (float& v : Tensor(dynamic_cast<Linear&>(net.at("1")).weight()).mutable_values()) v = 0.01F;
+  for (float& v : Tensor(dynamic_cast<Linear&>(net.at("1")).bias()).mutable_values()) v = 0.5F;
+  const Tensor x = Tensor::full({3, kInputs}, 1.0F);
+  Retrained retrained(net, {kInputs}, {});
+  const double right = 0.01 * kInputs + 0.5;
+  for (int i = 0; i < 2; ++i) {
+    const Tensor y = retrained.model()(x);
+    EXPECT_NEAR(y.to_vector()[0], right, 1e-4 * right) << "training";
+    sum(y).backward();
+  }
+  const std::vector<float> evaluated = retrained.evaluate(x);
+  EXPECT_NEAR(evaluated[0], right, 1e-4 * right);
+  EXPECT_EQ(deploy::Model::load(retrained.save().deploy).run(x.to_vector(), 3), evaluated);
+  const std::string error = error_text([&] { retrained.save({.format = DeployFormat::kAscend}); });
+  EXPECT_TRUE(error.starts_with("1: the sums of output channel 0 can reach 325")) << error;
+  EXPECT_TRUE(error.ends_with(", which the int32 of the format ascend does not hold; the format qdq can be used"));
+}
+
 // Every kind of layer, groups, offsets that are not at an end, one layer left in float.
 std::unique_ptr<Sequential> mixed_network() {
   Rng rng(2);

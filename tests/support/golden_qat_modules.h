@@ -70,13 +70,19 @@ inline std::unique_ptr<Module> golden_float_module(const std::string& type, cons
 }
 
 /// "Conv2dQAT", "ConvTranspose2dQAT" or "LinearQAT" around a float module, with the configuration as it would stand in
-/// a file.
+/// a file. Its evaluation sets clips, as the reference's does.
 inline std::unique_ptr<Module> golden_qat_module(const std::string& type, const Module& module,
                                                  const nlohmann::json& config) {
   const std::string text = config.dump();
-  if (type == "Conv2dQAT") return Conv2dQAT::from_float(module, text);
-  if (type == "ConvTranspose2dQAT") return ConvTranspose2dQAT::from_float(module, text);
-  return LinearQAT::from_float(module, text);
+  std::unique_ptr<QatModule> qat;
+  if (type == "Conv2dQAT")
+    qat = Conv2dQAT::from_float(module, text);
+  else if (type == "ConvTranspose2dQAT")
+    qat = ConvTranspose2dQAT::from_float(module, text);
+  else
+    qat = LinearQAT::from_float(module, text);
+  qat->set_evaluation_sets_clips(true);
+  return qat;
 }
 
 /// How output channels lie in a weight of a layer type, "Conv2d" or "Conv2dQAT".

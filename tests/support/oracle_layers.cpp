@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The oracle's layers with weights. Integers that are multiplied lie in int16, which holds every q - o and lets the
-// compiler multiply eight at a time; products and sums are int32.
+// compiler multiply eight at a time; products are int32, sums of up to 2^15 of them too, and sums of those int64.
 #include <algorithm>
 #include <cmath>
 
@@ -94,9 +94,15 @@ std::vector<std::int16_t> weights_by_output(const Geometry& g, const std::vector
   return ordered;
 }
 
-std::int32_t sum_of_products(std::int64_t count, const std::int16_t* x, const std::int16_t* w) {
-  std::int32_t acc = 0;
-  for (std::int64_t i = 0; i < count; ++i) acc += std::int32_t{x[i]} * std::int32_t{w[i]};
+std::int64_t sum_of_products(std::int64_t count, const std::int16_t* x, const std::int16_t* w) {
+  constexpr std::int64_t kSome = 1 << 15;
+  std::int64_t acc = 0;
+  for (std::int64_t begin = 0; begin < count; begin += kSome) {
+    std::int32_t some = 0;
+    for (std::int64_t i = begin; i < std::min(begin + kSome, count); ++i)
+      some += std::int32_t{x[i]} * std::int32_t{w[i]};
+    acc += some;
+  }
   return acc;
 }
 
@@ -109,41 +115,85 @@ bool is_int8_layer(const OracleNode& n) {
   return n.tensor(0).grid && !n.tensor(0).values.empty() && w.is_int8 && !w.scales.empty() && zeros(w.zero_points);
 }
 
-// float(b), one per output channel.
-Floats integer_bias(const OracleNode& n, const Floats& scale) {
-  Floats bias(scale.size(), 0.0F);
-  if (!n.constant(2)) return bias;
+// What the integers of an output channel stand for, and how many weights it has.
+struct Channel {
+  float input_scale, weight_scale, scale, bias = 0.0F;
+  std::int16_t* weights;
+  std::int64_t count;
+};
+
+bool has_integer_bias(const OracleConstant& b, const std::vector<Channel>& channels) {
+  if (b.scales.empty() || !zeros(b.zero_points)) return false;
+  for (std::size_t c = 0; c < channels.size(); ++c)
+    if (b.scales[b.scales.size() == 1 ? 0 : c] != channels[c].scale) return false;
+  return true;
+}
+
+// "Channels that are all but constant".
+float scale_for_bias(const Channel& channel, float bias) {
+  constexpr float kNormal = 0x1p-126F, kLargest = 0x1.fffffep127F;
+  const auto scale_of = [&](float steps) {
+    return std::clamp(std::max(std::fabs(bias) / steps, kNormal) / channel.input_scale, kNormal, kLargest);
+  };
+  std::int64_t n = 0;
+  for (std::int64_t i = 0; i < channel.count; ++i) n += std::abs(channel.weights[i]);
+  if (bias == 0.0F) return channel.scale < kNormal ? 1.0F : channel.weight_scale;
+  const float steps = std::fabs(std::nearbyintf(bias / channel.scale));
+  if (channel.scale < kNormal) return scale_of(0x1p30F);
+  if (steps > 0x1p30F && double{steps} + 255.0 * static_cast<double>(n) >= 0x1p31) return scale_of(0x1p30F);
+  if (n == 0 && steps < 0x1p23F) return scale_of(0x1p23F);
+  return channel.weight_scale;
+}
+
+// float(b) of every channel; its scales and weights are changed where a float bias asks for it.
+void take_bias(const OracleNode& n, std::vector<Channel>& channels) {
+  if (!n.constant(2)) return;
   const OracleConstant& b = *n.constant(2);
-  bool ours = !b.scales.empty() && zeros(b.zero_points);
-  for (std::size_t c = 0; ours && c < scale.size(); ++c) ours = b.scales[b.scales.size() == 1 ? 0 : c] == scale[c];
-  for (std::size_t c = 0; c < scale.size(); ++c)
-    bias[c] = ours ? static_cast<float>(b.integers[c]) : std::nearbyintf(b.values[c] / scale[c]);
-  return bias;
+  const bool ours = has_integer_bias(b, channels);
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    Channel& channel = channels[c];
+    if (ours) {
+      channel.bias = static_cast<float>(b.integers[c]);
+      continue;
+    }
+    const float scale = scale_for_bias(channel, b.values[c]);
+    for (std::int64_t i = 0; scale != channel.weight_scale && i < channel.count; ++i) {
+      const float q = std::nearbyintf(static_cast<float>(channel.weights[i]) * channel.weight_scale / scale);
+      channel.weights[i] = static_cast<std::int16_t>(std::clamp(q, -128.0F, 127.0F));
+    }
+    channel.weight_scale = scale;
+    channel.scale = channel.input_scale * scale;
+    channel.bias = std::nearbyintf(b.values[c] / channel.scale);
+  }
 }
 
 OracleTensor int8_layer(const OracleNode& n) {
   const OracleTensor& input = n.tensor(0);
   const OracleConstant& weight = *n.constant(1);
   const Geometry g = geometry(n);
-  Floats scale;
-  for (std::int64_t c = 0; c < g.out_channels; ++c)
-    scale.push_back(input.grid->scale * weight.scales[at(c) % weight.scales.size()]);
-  const Floats bias = integer_bias(n, scale);
+  std::vector<std::int16_t> w = weights_by_output(g, weight.integers);
+  std::vector<Channel> channels;
+  for (std::int64_t c = 0; c < g.out_channels; ++c) {
+    const float weight_scale = weight.scales[at(c) % weight.scales.size()];
+    channels.push_back(
+        {input.grid->scale, weight_scale, input.grid->scale * weight_scale, 0.0F, &w[at(c * g.window())], g.window()});
+  }
+  take_bias(n, channels);
   std::vector<std::int16_t> x(input.integers.size()), window(at(g.window()));
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<std::int16_t>(input.integers[i] - input.grid->offset);
-  const std::vector<std::int16_t> w = weights_by_output(g, weight.integers);
   OracleTensor y;
   y.values.resize(at(element_count(n.shape())));
   for (std::int64_t image = 0; image < g.n; ++image)
     for (std::int64_t group = 0; group < g.groups; ++group)
       for (std::int64_t oh = 0; oh < g.out_h; ++oh)
         for (std::int64_t ow = 0; ow < g.out_w; ++ow) {
-          const std::int64_t channel = image * g.in_channels + group * g.in_group();
-          read_window(g, &x[at(channel * g.in_h * g.in_w)], oh, ow, window.data());
+          const std::int64_t first = image * g.in_channels + group * g.in_group();
+          read_window(g, &x[at(first * g.in_h * g.in_w)], oh, ow, window.data());
           for (std::int64_t c = group * g.out_group(); c < (group + 1) * g.out_group(); ++c) {
-            const std::int32_t acc = sum_of_products(g.window(), window.data(), &w[at(c * g.window())]);
+            const Channel& channel = channels[at(c)];
+            const std::int64_t acc = sum_of_products(g.window(), window.data(), channel.weights);
             y.values[at(((image * g.out_channels + c) * g.out_h + oh) * g.out_w + ow)] =
-                (static_cast<float>(acc) + bias[at(c)]) * scale[at(c)];
+                (static_cast<float>(acc) + channel.bias) * channel.scale;
           }
         }
   return y;

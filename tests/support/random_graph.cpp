@@ -15,7 +15,7 @@ using List = std::vector<std::int64_t>;
 
 class Maker {
  public:
-  Maker(std::uint64_t seed, std::int64_t batch) : dice_(seed), batch_(batch) {}
+  Maker(std::uint64_t seed, std::int64_t batch) : dice_(seed), odd_(seed ^ 0x0DD), batch_(batch) {}
 
   Graph make() {
     const std::int64_t size = dice_.between(5, 12);
@@ -77,10 +77,26 @@ class Maker {
     for (std::int8_t& v : values)
       v = static_cast<std::int8_t>(dice_.one_in(20) ? (dice_.one_in(2) ? 127 : -128) : dice_.between(-127, 127));
     const Shape scales = dice_.one_in(3) ? Shape{} : Shape{s[static_cast<std::size_t>(axis)]};
-    const int q = builder_.constant(s, values), scale = floats(scales, 0.3F * magnitude, magnitude);
+    std::vector<float> steps(static_cast<std::size_t>(element_count(scales)));
+    for (float& v : steps) v = dice_.uniform(0.3F * magnitude, magnitude);
+    if (odd_.one_in(6)) make_a_constant_channel(s, axis, values, steps);
+    const int q = builder_.constant(s, values), scale = builder_.constant(scales, steps);
     const int zero =
         builder_.constant(scales, std::vector<std::int8_t>(static_cast<std::size_t>(element_count(scales)), 0));
     return node("dequantize", {q, scale, zero}, {{"axis", axis}});
+  }
+
+  // A channel whose bias has no place on the scale of its sums: of zeros, or of a scale that is tiny, no normal float
+  // with that of the input, or so that the bias is about the largest that int32 holds.
+  void make_a_constant_channel(const Shape& s, std::int64_t axis, std::vector<std::int8_t>& values,
+                               std::vector<float>& steps) {
+    const std::int64_t channels = s[static_cast<std::size_t>(axis)], channel = odd_.between(0, channels - 1);
+    const std::int64_t run = element_count(s) / (axis == 0 ? channels : s[0] * channels);
+    if (odd_.one_in(2))
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (static_cast<std::int64_t>(i) / run % channels == channel) values[i] = 0;
+    const float factors[] = {1.0F, 1e-7F, 3e-6F, 1e-20F, 1e-37F, 1e6F};
+    steps[steps.size() == 1 ? 0 : static_cast<std::size_t>(channel)] *= factors[odd_.between(0, 5)];
   }
 
   void finish_layer(const std::string& op, std::vector<int> inputs, std::int64_t channels, Attributes attributes) {
@@ -221,7 +237,7 @@ class Maker {
     finish_layer("linear", {q, w}, out, {{"transposed_weight", transposed}});
   }
 
-  Dice dice_;
+  Dice dice_, odd_;  // odd_: what was added later, so that all else stays as it was
   std::int64_t batch_;
   GraphBuilder builder_;
   std::vector<Shape> shapes_;
