@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ struct PredictCommand {
 int run(const PredictCommand& command);
 
 struct QuantizeConfigCommand {
-  std::filesystem::path model;                  ///< run directory, weights of one, or the name of a network
+  std::filesystem::path model;                  ///< run directory, weights, or the name of a network
+  std::filesystem::path experiment = {};        ///< for weights that do not say what they are for
   std::filesystem::path output = "quant.json";  ///< the configuration
   std::filesystem::path definition = {};        ///< simplified configuration
   std::vector<std::int64_t> input = {};         ///< C, H, W
@@ -51,6 +53,9 @@ int evaluate_onnx(const EvalCommand& command);
 struct RunCommand {
   std::filesystem::path model, experiment = {};  ///< ONNX file; whose test transforms, if it does not say
   std::vector<std::filesystem::path> images = {};
+  std::vector<float> mean = {}, stddev = {};  ///< one, or one per channel
+  std::optional<std::int64_t> size = {};      ///< of the shorter side, before the middle is cut out
+  std::filesystem::path classes = {};         ///< file of names
   int top = 5;
 };
 int run(const RunCommand& command);
@@ -72,7 +77,8 @@ int run(const DeployCommand& command);
 
 struct ReportCommand {
   std::filesystem::path run;  ///< directory, with the files of octet deploy
-  double seconds = 2.0;       ///< for each measurement of speed
+  std::vector<octet::Override> overrides = {};
+  double seconds = 2.0;  ///< for each measurement of speed
 };
 int run(const ReportCommand& command);
 

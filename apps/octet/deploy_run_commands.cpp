@@ -2,7 +2,9 @@
 // octet deploy and octet report: from a retrained run to files, and what they are worth.
 #include <fmt/format.h>
 
+#include "columns.h"
 #include "commands.h"
+#include "octet/base/counted.h"
 #include "octet/base/document.h"
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
@@ -15,10 +17,9 @@
 
 namespace {
 
-std::string megabytes(std::uint64_t bytes) { return fmt::format("{:.2f} MB", static_cast<double>(bytes) / 1e6); }
-
 void print_file(const std::filesystem::path& path, const char* what) {
-  fmt::print("{:>10}  {}  ({})\n", megabytes(std::filesystem::file_size(path)), octet::printable(path.string()), what);
+  const auto bytes = static_cast<double>(std::filesystem::file_size(path));
+  fmt::print("{:>10}  {}  ({})\n", megabytes(bytes), octet::printable(path.string()), what);
 }
 
 /// Of a process that does nothing else but run the file.
@@ -28,30 +29,37 @@ std::int64_t peak_memory(const std::filesystem::path& model, int threads) {
   return octet::parse_json(line, "octet bench").at("peak_bytes").as_integer();
 }
 
-void print_row(const char* network, const octet::Evaluation& evaluation, const octet::DeployedCost* cost) {
-  fmt::print("{:<18}  {:>9}  {:>8.4f}", network, percent(evaluation.accuracy), evaluation.loss);
-  if (cost)
-    fmt::print("  {:>9}  {:>9}  {:>9}  {:>11}", fmt::format("{:.3f} ms", cost->milliseconds),
-               fmt::format("{:.0f}/s", cost->images_per_second), megabytes(cost->file_bytes),
-               megabytes(static_cast<std::uint64_t>(cost->peak_bytes)));
-  fmt::print("\n");
+/// A row of the table, which has 80 columns.
+void print_row(const char* network, const std::string& accuracy, const std::string& loss, const std::string& one = "",
+               const std::string& batch = "", const std::string& file = "", const std::string& memory = "") {
+  std::string row = fmt::format("{:<17}  {:>8}  {:>6}  {:>9}  {:>8}  {:>9}  {:>11}", network, accuracy, loss, one,
+                                batch, file, memory);
+  row.erase(row.find_last_not_of(' ') + 1);
+  fmt::print("{}\n", row);
+}
+
+void print_row(const char* network, const octet::Evaluation& evaluation) {
+  print_row(network, percent(evaluation.accuracy), number(evaluation.loss, 6, 4));
+}
+
+void print_row(const char* network, const octet::Evaluation& evaluation, const octet::DeployedCost& cost) {
+  print_row(network, percent(evaluation.accuracy), number(evaluation.loss, 6, 4),
+            number(cost.milliseconds, 6, 3) + " ms", number(cost.images_per_second, 6, 0) + "/s",
+            megabytes(static_cast<double>(cost.file_bytes)), megabytes(static_cast<double>(cost.peak_bytes)));
 }
 
 void print_table(const octet::DeploymentReport& report) {
-  fmt::print("{:<18}  {:>9}  {:>8}  {:>9}  {:>9}  {:>9}  {:>11}\n", "network", "test acc", "loss", "one image",
-             "batch 32", "file", "peak memory");
-  print_row("float", report.before, &report.float_cost);
-  print_row("8 bits, retrained", report.retrained, nullptr);
-  print_row("int8, deployed", report.deployed, &report.int8_cost);
+  print_row("network", "test acc", "loss", "one image", "batch 32", "file", "peak memory");
+  print_row("float", report.before, report.float_cost);
+  print_row("8 bits, retrained", report.retrained);
+  print_row("int8, deployed", report.deployed, report.int8_cost);
   const octet::DeployedCost &a = report.float_cost, &b = report.int8_cost;
-  const auto ratio = [](auto x, auto y) {
-    return fmt::format("{:.2f}x", static_cast<double>(x) / static_cast<double>(y));
-  };
-  fmt::print("{:<18}  {:>9}  {:>8}  {:>9}  {:>9}  {:>9}  {:>11}\n", "gain of int8", "", "",
-             ratio(a.milliseconds, b.milliseconds), ratio(b.images_per_second, a.images_per_second),
-             ratio(a.file_bytes, b.file_bytes), ratio(a.peak_bytes, b.peak_bytes));
-  fmt::print("({} threads, with octet::deploy; medians, in turn)\n\n", report.threads);
-  fmt::print("retrained against deployed, {} test images:\n", report.deployed.images);
+  const auto ratio = [](auto x, auto y) { return number(static_cast<double>(x) / static_cast<double>(y), 7, 2) + 'x'; };
+  print_row("gain of int8", "", "", ratio(a.milliseconds, b.milliseconds),
+            ratio(b.images_per_second, a.images_per_second), ratio(a.file_bytes, b.file_bytes),
+            ratio(a.peak_bytes, b.peak_bytes));
+  fmt::print("({}, with octet::deploy; medians, in turn)\n\n", octet::counted(report.threads, "thread"));
+  fmt::print("retrained against deployed, {}:\n", octet::counted(report.deployed.images, "test image"));
   fmt::print("  different predictions  {}\n", report.differing_predictions);
   fmt::print("  different logits       {} of {}{}\n", report.differing_logits, report.logits,
              report.differing_logits == 0 ? ": equal in every bit" : "");
@@ -72,7 +80,8 @@ int run(const DeployCommand& command) {
 int run(const ReportCommand& command) {
   const octet::RunDirectory directory{command.run};
   octet::Observer quiet;
-  octet::DeploymentReport report = octet::deployment_report(command.run, quiet, {.seconds = command.seconds});
+  octet::DeploymentReport report =
+      octet::deployment_report(command.run, quiet, {.overrides = command.overrides, .seconds = command.seconds});
   for (octet::DeployedCost* cost : {&report.float_cost, &report.int8_cost})
     cost->peak_bytes = peak_memory(cost->file, report.threads);
   octet::write_file_atomically(directory.report(), octet::report_page(report));

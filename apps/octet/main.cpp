@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "commands.h"
+#include "octet/base/error.h"
+#include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
 #include "octet/experiment/system_info.h"
 #include "octet/kernels/parallel.h"
@@ -71,7 +73,8 @@ void add_options(CLI::App& app, RetrainCommand& command) {
 
 void add_options(CLI::App& app, EvalCommand& command) {
   app.add_option("model", command.model, "run directory, weights or ONNX file")->type_name("PATH")->required();
-  app.add_option("--experiment,--data", command.experiment, "for files that Octet did not make; its test data")
+  app.add_option("--experiment,--data", command.experiment,
+                 "whose test data to take; needed for files that Octet did not make")
       ->type_name("YAML");
   add_overrides(app, command.overrides);
 }
@@ -90,6 +93,7 @@ void add_options(CLI::App& app, QuantizeConfigCommand& command) {
   app.add_option("model", command.model, "run directory, weights file or network (resnet20)")
       ->type_name("MODEL")
       ->required();
+  app.add_option("--experiment", command.experiment, "for weights that Octet did not train")->type_name("YAML");
   app.add_option("--out", command.output, "the file to write")->type_name("JSON")->capture_default_str();
   app.add_option("--definition", command.definition, "simplified configuration: quant.cfg, or .yaml")
       ->type_name("FILE");
@@ -103,7 +107,28 @@ void add_options(CLI::App& app, QuantizeConfigCommand& command) {
 void add_options(CLI::App& app, RunCommand& command) {
   app.add_option("model", command.model, "ONNX file")->type_name("ONNX")->required();
   app.add_option("images", command.images, "PNG, JPEG or BMP files")->type_name("IMAGE")->required();
-  app.add_option("--experiment", command.experiment, "for files that Octet did not write")->type_name("YAML");
+  CLI::Option* experiment =
+      app.add_option("--experiment", command.experiment, "whose test transforms images go through")->type_name("YAML");
+  const auto add_values = [&](const char* name, std::vector<float>& values, const char* description) {
+    app.add_option(name, values, description)
+        ->type_name("X,...")
+        ->delimiter(',')
+        ->expected(1, 1024)
+        ->allow_extra_args(false)
+        ->excludes(experiment);
+  };
+  add_values("--mean", command.mean,
+             "of the pixels from 0 to 1, one or one per channel; default: as the file says, or 0");
+  add_values("--std", command.stddev, "likewise; default: as the file says, or 1");
+  app.add_option(
+         "--size", command.size,
+         "resize the shorter side to N and take the middle; default: as the file says, or resize the whole image")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65536))
+      ->excludes(experiment);
+  app.add_option("--classes", command.classes, "a name per line; default: as the file says, or numbers")
+      ->type_name("FILE")
+      ->excludes(experiment);
   app.add_option("--top", command.top, "classes to show")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
@@ -136,6 +161,7 @@ void add_options(CLI::App& app, DeployCommand& command) {
 
 void add_options(CLI::App& app, ReportCommand& command) {
   app.add_option("run", command.run, "run directory, after octet deploy")->type_name("RUN")->required();
+  add_overrides(app, command.overrides);
   app.add_option("--seconds", command.seconds, "for each of the two measurements of speed")
       ->type_name("S")
       ->check(CLI::Range(0.0, 3600.0))
@@ -180,6 +206,35 @@ class Subcommands {
   std::vector<Run> runs_;
 };
 
+/// The nearest name to the first word that nobody understands, as the end of a message; empty if all are understood.
+std::string about_stranger(const CLI::App& app) {
+  const std::vector<CLI::App*> named = app.get_subcommands();
+  const CLI::App& asked = named.empty() ? app : *named.front();
+  for (const std::string& word : app.remaining(/*recurse=*/true)) {
+    if (word.starts_with('-') && word.size() > 1) {
+      std::vector<std::string> options;
+      for (const CLI::Option* option : asked.get_options())
+        for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+      const std::string name = word.substr(0, word.find('='));
+      return octet::text("unknown option ", octet::in_quotes(name), octet::did_you_mean(name, options));
+    }
+    if (!named.empty()) continue;  // a value of an unknown option, or an argument too many
+    std::vector<std::string> subcommands;
+    for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; }))
+      subcommands.push_back(subcommand->get_name());
+    return octet::text("unknown subcommand ", octet::in_quotes(word), octet::did_you_mean(word, subcommands));
+  }
+  return "";
+}
+
+/// Says what is wrong with the command line, or what was asked for: help, the version. Returns the exit code.
+int answer(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string stranger = error.get_exit_code() == 0 ? "" : about_stranger(app);
+  if (stranger.empty()) return app.exit(error) == 0 ? kSuccess : kUsage;
+  fmt::print(stderr, "octet: {}\nRun with --help for more information.\n", stranger);
+  return kUsage;
+}
+
 int run_command_line(int argc, char** argv) {
   CLI::App app("Octet trains convolutional networks on CPUs.", "octet");
   app.set_version_flag("--version", "octet " + octet::system_info().octet_version);
@@ -200,7 +255,7 @@ int run_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kSuccess : kUsage;
+    return answer(app, error);
   }
   return subcommands.run_parsed(argv);
 }

@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
+#include <string_view>
 
+#include "columns.h"
+#include "octet/base/counted.h"
 #include "octet/base/utf8.h"
 
 namespace {
 
-constexpr int kBarWidth = 24;
 constexpr auto kBarInterval = std::chrono::milliseconds(200);
 constexpr auto kLineInterval = std::chrono::seconds(20);
 constexpr double kSmoothing = 0.05;  // weight of a new step in the speed
@@ -20,12 +23,21 @@ constexpr int kFirstSteps = 2;
 
 void print(const octet::QuantRetrainReport& report) {
   const auto quantized = std::ranges::count(report.layers, true, &octet::QuantRetrainReport::Layer::quantized);
-  fmt::print("quantized: {} of {} layers", quantized, report.layers.size());
-  if (!report.warnings.empty()) fmt::print(" ({} warnings in manifest.json)", report.warnings.size());
+  fmt::print("quantized: {} of {}", quantized, octet::counted(std::ssize(report.layers), "layer"));
+  if (!report.warnings.empty())
+    fmt::print(" ({} in manifest.json)", octet::counted(std::ssize(report.warnings), "warning"));
   fmt::print("\n");
   for (const auto& layer : report.layers)
     if (!layer.quantized)
       fmt::print("not quantized: {}: {}\n", octet::printable(layer.name), octet::printable(layer.reason));
+}
+
+/// A row of the table, which has 80 columns.
+void print_row(const std::string& epoch, const std::string& lr, const std::string& train_loss,
+               const std::string& train_accuracy, const std::string& test_loss, const std::string& test_accuracy,
+               const std::string& speed, const std::string& time) {
+  fmt::print("{:>{}}  {:>7}  {:>10}  {:>9}  {:>9}  {:>9}  {:>6}  {:>7}\n", epoch, kEpochColumns, lr, train_loss,
+             train_accuracy, test_loss, test_accuracy, speed, time);
 }
 
 std::string with_thousands(std::int64_t value) {
@@ -51,14 +63,15 @@ ProgressDisplay::~ProgressDisplay() { clear_bar(); }
 
 void ProgressDisplay::started(const octet::RunStart& start) {
   run_ = start;
-  fmt::print("{}: {} parameters, {} training and {} test images, {} epochs of {} steps\n", start.model,
+  fmt::print("{}: {} parameters, {} training and {} test images, {} of {}\n", start.model,
              with_thousands(start.parameters), with_thousands(start.train_samples), with_thousands(start.test_samples),
-             start.epochs, start.steps_per_epoch);
+             octet::counted(start.epochs, "epoch"), octet::counted(start.steps_per_epoch, "step"));
   if (!start.quantization.layers.empty()) print(start.quantization);
+  for (const std::string& warning : start.warnings) fmt::print("warning: {}\n", octet::printable_lines(warning));
   fmt::print("run directory: {}\n", octet::printable(start.directory.string()));
   if (start.first_step > 0) fmt::print("resumed after step {} of {}\n", start.first_step, start.total_steps);
-  fmt::print("\n{:>9}  {:>8}  {:>10}  {:>9}  {:>9}  {:>9}  {:>7}  {:>7}\n", "epoch", "lr", "train loss", "train acc",
-             "test loss", "test acc", "img/s", "time");
+  fmt::print("\n");
+  print_row("epoch", "lr", "train loss", "train acc", "test loss", "test acc", "img/s", "time");
   std::fflush(stdout);
 }
 
@@ -83,11 +96,15 @@ void ProgressDisplay::evaluating(const octet::EvaluationReport& evaluation) {
 void ProgressDisplay::epoch_ended(const octet::EpochReport& epoch) {
   clear_bar();
   test_seconds_ = epoch.test_seconds;
-  fmt::print("{:>9}  {:>8.5f}  {:>10.4f}  {:>9}  {:>9.4f}  {:>9}  {:>7.0f}  {:>7}\n",
-             fmt::format("{}/{}", epoch.epoch, run_.epochs), epoch.lr, epoch.train_loss, percent(epoch.train_accuracy),
-             epoch.test_loss, percent(epoch.test_accuracy), epoch.images_per_second,
-             clock_text(epoch.train_seconds + epoch.test_seconds));
+  print_row(epoch_text(epoch.epoch), number(epoch.lr, 7, 5), number(epoch.train_loss, 9, 4),
+            percent(epoch.train_accuracy), number(epoch.test_loss, 9, 4), percent(epoch.test_accuracy),
+            number(epoch.images_per_second, 6, 0), clock_text(epoch.train_seconds + epoch.test_seconds));
   std::fflush(stdout);
+}
+
+std::string ProgressDisplay::epoch_text(std::int64_t epoch) const {
+  std::string whole = fmt::format("{}/{}", epoch, run_.epochs);
+  return whole.size() <= kEpochColumns ? whole : std::to_string(epoch);
 }
 
 bool ProgressDisplay::is_due() {
@@ -98,14 +115,13 @@ bool ProgressDisplay::is_due() {
 }
 
 void ProgressDisplay::show(double share, const std::string& text) {
-  const std::string epoch = fmt::format("{}/{}", epoch_, run_.epochs);
+  const std::string epoch = epoch_text(epoch_);
   if (terminal_) {
-    const int done = static_cast<int>(std::lround(share * kBarWidth));
-    fmt::print("\r\x1b[K{:>9}  [{:#<{}}{:.<{}}] {:3.0f} %  {}", epoch, "", done, "", kBarWidth - done, 100 * share,
-               text);
+    const std::string line = progress_line(epoch, share, text, window_columns());
+    fmt::print("\r\x1b[K{}", line);
     bar_shown_ = true;
   } else {
-    fmt::print("{:>9}  {:3.0f} %  {}\n", epoch, 100 * share, text);
+    fmt::print("{:>{}}  {:3.0f} %  {}\n", epoch, kEpochColumns, 100 * share, text);
   }
   std::fflush(stdout);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "octet/experiment/observer.h"
@@ -21,6 +22,8 @@ class ProgressDisplay final : public octet::Observer {
  private:
   using Clock = std::chrono::steady_clock;
 
+  /// "3/12"; of very many epochs "3".
+  std::string epoch_text(std::int64_t epoch) const;
   bool is_due();
   void show(double share, const std::string& text);
   void clear_bar();

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "columns.h"
 #include "commands.h"
+#include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
@@ -28,7 +30,9 @@ Network named_network(const QuantizeConfigCommand& command) {
 }
 
 Network trained_network(const QuantizeConfigCommand& command) {
-  octet::TrainedModel trained = octet::load_trained_model(command.model);
+  octet::TrainedModel trained =
+      command.experiment.empty() ? octet::load_trained_model(command.model)
+                                 : octet::load_trained_model(command.model, octet::read_experiment(command.experiment));
   const octet::Shape input = command.input.empty() ? trained.input_shape : command.input;
   octet::require(!input.empty(), command.model.string(), ": does not say how large its images are; add --input C,H,W");
   return {std::move(trained.module), input};
@@ -46,11 +50,12 @@ Network find_network(const QuantizeConfigCommand& command) {
 void print_report(const octet::QuantRetrainReport& report) {
   std::size_t width = 0, type_width = 0;
   for (const auto& layer : report.layers) {
-    width = std::max(width, octet::printable(layer.name).size());
+    width = std::max(width, display_width(octet::printable(layer.name)));
     type_width = std::max(type_width, layer.type.size());
   }
+  width = std::min(width, kTableColumns / 2);
   for (const auto& layer : report.layers)
-    fmt::print("{:<{}}  {:<{}}  {}\n", octet::printable(layer.name), width, layer.type, type_width,
+    fmt::print("{:<{}}  {:<{}}  {}\n", shortened(octet::printable(layer.name), width), width, layer.type, type_width,
                layer.quantized ? "quantized" : "skipped: " + octet::printable(layer.reason));
   for (const std::string& warning : report.warnings) fmt::print("warning: {}\n", octet::printable_lines(warning));
 }
@@ -66,7 +71,7 @@ int run(const QuantizeConfigCommand& command) {
                                          command.definition.empty() ? std::nullopt : std::optional(command.definition));
   print_report(report);
   const auto quantized = std::ranges::count(report.layers, true, &octet::QuantRetrainReport::Layer::quantized);
-  fmt::print("{} of {} layers are quantized: {}\n", quantized, report.layers.size(),
-             octet::printable(command.output.string()));
+  fmt::print("{} of {} {} quantized: {}\n", quantized, octet::counted(std::ssize(report.layers), "layer"),
+             quantized == 1 ? "is" : "are", octet::printable(command.output.string()));
   return kSuccess;
 }

@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <optional>
 
+#include "columns.h"
 #include "commands.h"
+#include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
 #include "octet/experiment/retraining_report.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/train.h"
 #include "progress_display.h"
+#include "shell_quote.h"
 #include "stop_signal.h"
 
 namespace {
@@ -31,7 +34,7 @@ std::optional<octet::RunResult> run_experiment(const char* command_name, const T
   if (result.complete) return result;
   const octet::RunDirectory directory{result.directory};
   fmt::print("\nstopped after step {}; to go on:\n  octet {} {} --resume --run-dir {}\n", result.steps, command_name,
-             directory.experiment().string(), directory.root.string());
+             shell_quote(directory.experiment()), shell_quote(directory.root));
   return std::nullopt;
 }
 
@@ -41,19 +44,22 @@ void print_run(const octet::RunResult& result) {
 }
 
 void print_layers(const std::vector<octet::ActivationRange>& layers) {
+  constexpr std::size_t kNumbers = 53;  // columns of those behind the name
   std::size_t width = 5;
-  for (const octet::ActivationRange& layer : layers) width = std::max(width, octet::printable(layer.layer).size());
+  for (const octet::ActivationRange& layer : layers)
+    width = std::max(width, display_width(octet::printable(layer.layer)));
+  width = std::min(width, kTableColumns - 2 - kNumbers);
   fmt::print("{:<{}}  {:>9}  {:>9}  {:>10}  {:>6}  {:>9}\n", "layer", width, "clip min", "clip max", "scale", "offset",
              "clipped");
   for (const octet::ActivationRange& layer : layers)
-    fmt::print("{:<{}}  {:>9.4f}  {:>9.4f}  {:>10.3e}  {:>6}  {:>9}\n", octet::printable(layer.layer), width,
-               layer.grid.clips.min, layer.grid.clips.max, layer.grid.grid.scale, layer.grid.grid.offset,
-               fmt::format("{:.4f} %", 100 * layer.clipped_share()));
+    fmt::print("{:<{}}  {:>9}  {:>9}  {:>10.3e}  {:>6}  {:>9}\n", shortened(octet::printable(layer.layer), width),
+               width, number(layer.grid.clips.min, 9, 4), number(layer.grid.clips.max, 9, 4), layer.grid.grid.scale,
+               layer.grid.grid.offset, number(100 * layer.clipped_share(), 7, 4) + " %");
 }
 
 void print_accuracies(const octet::RetrainingReport& report) {
   const auto row = [](const char* network, const octet::Evaluation& evaluation) {
-    fmt::print("{:<22}  {:>9}  {:>8.4f}\n", network, percent(evaluation.accuracy), evaluation.loss);
+    fmt::print("{:<22}  {:>9}  {:>8}\n", network, percent(evaluation.accuracy), number(evaluation.loss, 8, 4));
   };
   fmt::print("{:<22}  {:>9}  {:>8}\n", "network", "test acc", "loss");
   row("float", report.before);
@@ -68,7 +74,8 @@ int run(const TrainCommand& command) {
                  ": the experiment has quantization; octet retrain runs it");
   const std::optional<octet::RunResult> result = run_experiment("train", command, experiment);
   if (!result) return kInterrupted;
-  fmt::print("\ntest accuracy {} after {} steps\n", percent(result->epochs.back().test_accuracy), result->steps);
+  fmt::print("\ntest accuracy {} after {}\n", percent(result->epochs.back().test_accuracy),
+             octet::counted(result->steps, "step"));
   print_run(*result);
   return kSuccess;
 }

@@ -33,7 +33,7 @@ class Autoencoder final : public Module {
   Child &encode1_, &encode2_, &decode1_, &decode2_;
 };
 
-int main() {
+int main() try {
   Rng rng(1);
   Autoencoder net(rng);
   DataLoader images(fashion_mnist(Split::kTest), {.batch_size = 64, .shuffle = true, .seed = 1});
@@ -50,4 +50,7 @@ int main() {
     }
     std::printf("epoch %d  mean squared error %.4f\n", epoch, sum / static_cast<double>(images.batches()));
   }
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

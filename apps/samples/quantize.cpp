@@ -6,7 +6,7 @@
 
 using namespace octet;
 
-int main() {
+int main() try {
   Rng rng(1);
   const auto net = make_model("resnet8", {.in_channels = 1, .num_classes = 10}, rng);
   load_weights(*net, "resnet8.safetensors");
@@ -29,4 +29,7 @@ int main() {
   Observer quiet;
   std::printf("accuracy: %.2f %% in floats before", 100 * evaluate(*net, test, quiet)->accuracy);
   std::printf(", %.2f %% in 8 bits\n", 100 * evaluate(*qat, test, quiet)->accuracy);
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

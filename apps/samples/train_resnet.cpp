@@ -6,7 +6,7 @@
 
 using namespace octet;
 
-int main() {
+int main() try {
   Rng rng(1);
   const auto net = make_model("resnet8", {.in_channels = 1, .num_classes = 10}, rng);
   DataLoader train(
@@ -25,4 +25,7 @@ int main() {
     if (step++ % 100 == 0) std::printf("step %3d  loss %.3f\n", static_cast<int>(step), loss.item());
   }
   save_weights(*net, "resnet8.safetensors");
+} catch (const Error& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

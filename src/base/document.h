@@ -87,8 +87,9 @@ class Document {
   Document& add(std::string key, Document value);
 
   /// What `--set training.lr=0.1` does: sets a value below this map, or below null, which becomes a map; missing maps
-  /// on the way are made. `value` is read as YAML (0.1, true, text, [1, 2]); its position then says
-  /// `--set training.lr`. Throws Error if the path leads through something that is not a map.
+  /// on the way are made. `train_transforms[0].size` leads through the first item of a list. `value` is read as YAML
+  /// (0.1, true, text, [1, 2]); its position then says `--set training.lr`. Throws Error if the path leads through
+  /// something that is not a map, or not a list with such an item; this then stays as it was.
   void set(std::string_view path, std::string_view value);
 
   /// The same value at another position; `quoted` as in is_quoted(). For readers.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/experiment/setup.h"
 
@@ -15,11 +16,11 @@ constexpr std::int64_t kBatch = 32;
 
 // The image as the network takes it: channels first.
 void append_input(const DeployedModel& model, const Image& image, std::int64_t index, std::vector<float>& input) {
-  Rng rng = Rng(static_cast<std::uint64_t>(model.experiment.seed)).fork(static_cast<std::uint64_t>(index));
-  const Transform& transform = model.experiment.test_transforms;
-  const Image ready = apply_steps(transform, image, rng);
+  const std::int64_t seed = model.experiment ? model.experiment->seed : 0;
+  Rng rng = Rng(static_cast<std::uint64_t>(seed)).fork(static_cast<std::uint64_t>(index));
+  const Image ready = apply_steps(model.transforms, image, rng);
   std::vector<float> values(ready.pixels.size());
-  to_float(transform, ready, rng, values);
+  to_float(model.transforms, ready, rng, values);
   const Shape expected = model.model.input_shape(), shape{ready.channels, ready.height, ready.width};
   require(expected.size() == 4 && std::ranges::equal(shape, std::span(expected).subspan(1)),
           "the network takes images of ", expected, " (batch, channels, height, width), this one has ", shape,
@@ -37,30 +38,60 @@ double log_sum(std::span<const float> logits) {
   return largest + std::log(sum);
 }
 
+/// With what its metadata says.
+DeployedModel load(const std::filesystem::path& onnx) {
+  DeployedModel loaded{deploy::Model::load(onnx), {}, {}, {}};
+  const auto& metadata = loaded.model.metadata();
+  const auto said = metadata.find("experiment"), names = metadata.find("class_names");
+  if (said != metadata.end())
+    loaded.experiment = parse_experiment(parse_json(said->second, text(onnx.string(), " (experiment)")), model_names());
+  const Shape output = loaded.model.output_shape();
+  require(output.size() == 2, onnx.string(), ": the network must give a row of values per image, gives ", output);
+  if (names != metadata.end()) {
+    const Document list = parse_json(names->second, text(onnx.string(), " (class_names)"));
+    for (const Document& name : list.items()) loaded.class_names.push_back(name.as_string());
+  }
+  for (std::int64_t i = std::ssize(loaded.class_names); i < output[1]; ++i)
+    loaded.class_names.push_back(std::to_string(i));
+  return loaded;
+}
+
 }  // namespace
 
 DeployedModel load_deployed_model(const std::filesystem::path& onnx, const std::optional<Experiment>& experiment) {
-  deploy::Model model = deploy::Model::load(onnx);
-  const auto& metadata = model.metadata();
-  const auto said = metadata.find("experiment"), names = metadata.find("class_names");
-  require(experiment || said != metadata.end(), onnx.string(),
-          ": its metadata has no \"experiment\", as files that Octet wrote do; name one");
-  Experiment used =
-      experiment ? *experiment
-                 : parse_experiment(parse_json(said->second, text(onnx.string(), " (experiment)")), model_names());
-  const Shape output = model.output_shape();
-  require(output.size() == 2, onnx.string(), ": the network must give a row of values per image, gives ", output);
-  std::vector<std::string> class_names;
-  if (names != metadata.end()) {
-    const Document list = parse_json(names->second, text(onnx.string(), " (class_names)"));
-    for (const Document& name : list.items()) class_names.push_back(name.as_string());
+  DeployedModel model = load(onnx);
+  if (experiment) model.experiment = experiment;
+  require(model.experiment.has_value(), onnx.string(),
+          ": its metadata has no \"experiment\", as files that Octet wrote do; name one with --experiment FILE.yaml");
+  model.transforms = model.experiment->test_transforms;
+  return model;
+}
+
+DeployedModel load_deployed_model(const std::filesystem::path& onnx, const ImageInput& input) {
+  DeployedModel model = load(onnx);
+  const Shape shape = model.model.input_shape();
+  require(shape.size() == 4 && *std::ranges::min_element(shape.begin() + 1, shape.end()) > 0, onnx.string(),
+          ": the network does not take images of one size [batch, channels, height, width], but ", shape);
+  const Size2 size(shape[2], shape[3]);
+  if (model.experiment) model.transforms = model.experiment->test_transforms;
+  if (input.shorter_side)
+    model.transforms.steps = {ResizeShorterSide{*input.shorter_side}, CenterCrop{size}};
+  else if (!model.experiment)
+    model.transforms.steps = {Resize{size}};
+  if (input.normalize) model.transforms.normalize = *input.normalize;
+  validate(model.transforms);
+  if (!input.class_names.empty()) {
+    require(input.class_names.size() == model.class_names.size(), onnx.string(), ": the network has ",
+            counted(std::ssize(model.class_names), "class", "classes"), ", but there are ",
+            counted(std::ssize(input.class_names), "name"));
+    model.class_names = input.class_names;
   }
-  for (std::int64_t i = std::ssize(class_names); i < output[1]; ++i) class_names.push_back(std::to_string(i));
-  return {std::move(model), std::move(used), std::move(class_names)};
+  return model;
 }
 
 Evaluation evaluate(const DeployedModel& model) {
-  const std::shared_ptr<const Dataset> data = detail::open_test_set(model.experiment);
+  require(model.experiment.has_value(), "evaluate: the model has no experiment, whose test data it would be");
+  const std::shared_ptr<const Dataset> data = detail::open_test_set(*model.experiment);
   const std::int64_t fixed = model.model.input_shape()[0], batch = fixed > 0 ? fixed : kBatch;
   Evaluation total{0.0, 0.0, data->size()};
   std::int64_t correct = 0;
@@ -81,7 +112,7 @@ Evaluation evaluate(const DeployedModel& model) {
       const std::span<const float> row = std::span(logits).subspan(i * classes, classes);
       const auto label = static_cast<std::size_t>(labels[i]);
       require(label < classes, "label ", label, " of image ", first + static_cast<std::int64_t>(i),
-              ": the network has ", classes, " classes");
+              ": the network has ", counted(static_cast<std::int64_t>(classes), "class", "classes"));
       total.loss += log_sum(row) - static_cast<double>(row[label]);
       correct += std::ranges::max_element(row) - row.begin() == labels[i];
     }

@@ -2,10 +2,13 @@
 // An ONNX file with what octet eval and octet run must know of images.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "octet/data/transform.h"
 #include "octet/deploy/model.h"
 #include "octet/experiment/trained_model.h"
 
@@ -13,7 +16,8 @@ namespace octet {
 
 struct DeployedModel {
   deploy::Model model;
-  Experiment experiment;  ///< its test transforms and test data
+  std::optional<Experiment> experiment;  ///< whose test data evaluate() takes
+  Transform transforms;                  ///< from an image to the network's input
   std::vector<std::string> class_names;
 };
 
@@ -21,7 +25,20 @@ struct DeployedModel {
 /// other files need one named. Throws Error if there is neither, or if the network does not end in one value per class.
 DeployedModel load_deployed_model(const std::filesystem::path& onnx, const std::optional<Experiment>& experiment = {});
 
-/// Over the experiment's test data.
+/// How images become the input of a network, where its file does not say it or says it wrongly.
+struct ImageInput {
+  /// Images are resized until their shorter side has this length, and the network sees the middle.
+  std::optional<std::int64_t> shorter_side = {};
+  std::optional<Normalize> normalize = {};
+  std::vector<std::string> class_names = {};
+};
+/// A file of any origin, on images. What `input` leaves open is what its metadata says; where that is silent, images
+/// are resized to the network's size whatever their shape, have values from 0 to 1, and classes have numbers. Throws
+/// Error if the network does not take images [N, C, H, W], if it does not end in one value per class, or if `input`
+/// does not fit it.
+DeployedModel load_deployed_model(const std::filesystem::path& onnx, const ImageInput& input);
+
+/// Over the experiment's test data. Throws Error if there is none.
 Evaluation evaluate(const DeployedModel& model);
 
 /// All classes, likeliest first.

@@ -10,6 +10,7 @@
 #include "octet/base/error.h"
 #include "octet/data/batch.h"
 #include "octet/experiment/deploy_run.h"
+#include "octet/experiment/evaluation_experiment.h"
 #include "octet/experiment/float_graph.h"
 #include "octet/experiment/network.h"
 #include "octet/experiment/run_directory.h"
@@ -90,7 +91,9 @@ void measure(DeploymentReport& report, const Experiment& experiment, const deplo
 DeploymentReport deployment_report(const fs::path& run_directory, Observer& observer,
                                    const DeploymentReportOptions& options) {
   const RunDirectory directory{run_directory};
-  const TrainedModel retrained = load_trained_model(run_directory);
+  TrainedModel retrained = load_trained_model(run_directory);
+  retrained.experiment = evaluation_experiment(retrained.experiment, run_directory,
+                                               {.overrides = options.overrides, .float_weights = true});
   const Experiment& experiment = retrained.experiment;
   require(experiment.quantization.has_value(), run_directory.string(), ": the run's experiment has no quantization");
   require(fs::exists(directory.deployed()), directory.deployed().string(), ": there is no such file; octet deploy ",

@@ -9,6 +9,7 @@
 
 #include "octet/deploy/model.h"
 #include "octet/experiment/evaluate.h"
+#include "octet/experiment/experiment.h"
 #include "octet/experiment/observer.h"
 #include "octet/experiment/training_curve.h"
 #include "octet/quant/activation_ranges.h"
@@ -43,12 +44,13 @@ struct DeploymentReport {
 };
 
 struct DeploymentReportOptions {
+  std::vector<Override> overrides = {};  ///< where data or float weights lie now
   double seconds = 2.0;  ///< for each of the two measurements of speed; they end after at least five rounds
 };
 
 /// Of a complete run with quantization whose file deploy_run() has written, on its test data. Writes the float network
 /// beside it (RunDirectory::float_network()). Throws Error if there is no such file, or if the float network is no
-/// longer where quantization.weights says.
+/// longer where quantization.weights says; and what evaluation_experiment() throws.
 DeploymentReport deployment_report(const std::filesystem::path& run_directory, Observer& observer,
                                    const DeploymentReportOptions& options = {});
 

@@ -93,6 +93,10 @@ struct QuantizationSpec {
   Document definition = {};  ///< simplified configuration: a map, or the path of a file as a string; null: defaults
   bool quantize_shortcuts = false;  ///< as in QuantRetrainOptions
   bool deploy = true;               ///< refuse to train what could not be deployed; without influence on results
+
+  /// The experiment does not say these transforms: they are those of the float run, see with_float_transforms().
+  bool train_transforms_of_float = false, test_transforms_of_float = false;
+  std::string also_looked_for = {};  ///< where the weights were looked for, too, if they are nowhere; for messages
 };
 
 struct Experiment {
@@ -117,8 +121,9 @@ struct Experiment {
   std::string run_dir;                ///< "runs/{name}"; {name} and {seed} are replaced
 };
 
-/// Reads an experiment from its YAML (or JSON) form. Throws Error with file, line and column for every unknown key, and
-/// for values of the wrong kind or out of range; `known_models` are the names that model.name may have.
+/// Reads an experiment from its YAML (or JSON) form. Throws one Error that says, with file, line and column, every
+/// missing and unknown key, and every value of the wrong kind or out of range; `known_models` are the names that
+/// model.name may have. Paths stay as they are.
 Experiment parse_experiment(const Document& document, std::span<const std::string> known_models);
 
 /// Every key of the experiment with its value, defaults included. parse_experiment() reads it back to the same values.
@@ -129,11 +134,26 @@ struct Override {
   std::string key, value;
 };
 
-/// Reads a file (.json as JSON, everything else as YAML) with some values replaced.
+/// Reads a file (.json as JSON, everything else as YAML) with some values replaced. All paths become absolute:
+///   - files that the file names (data, weights, quantization.config, quantization.definition) are relative to its
+///   folder;
+///   - paths in `overrides` are relative to the working directory;
+///   - quantization.weights is a run directory relative to the working directory if there is one, else a file.
+/// run_dir stays as it is: a run directory is relative to the working directory. Transforms that a retraining leaves
+/// out are read from the float run. Throws Error as parse_experiment(), and if that run is not there or has none.
 Experiment read_experiment(const std::filesystem::path& path, std::span<const Override> overrides = {});
 
+/// The experiment with those transforms of its float run that it leaves to it. Throws Error (key, file) if the weights
+/// are missing or do not say by which experiment they were trained.
+Experiment with_float_transforms(Experiment experiment);
+
+/// The experiment with every relative path of it made absolute: those of a program's own are relative to the working
+/// directory.
+Experiment with_absolute_paths(Experiment experiment);
+
 /// Where two experiments, in the form of to_document(), would not compute the same: "optimizer.lr: 0.1 and 0.3", one
-/// line per key. What has no influence on results is left out.
+/// line per key. What has no influence on results is left out, and so are the paths of data: hashes say what is in
+/// there.
 std::vector<std::string> differences(const Document& a, const Document& b);
 
 }  // namespace octet

@@ -7,6 +7,7 @@
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
+#include "octet/experiment/float_source.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/setup.h"
 #include "octet/nn/state.h"
@@ -70,11 +71,9 @@ Network network_of_make(const Experiment& experiment, const Shape& input, const 
 
 std::unique_ptr<Module> float_network(const Experiment& experiment) {
   require(experiment.quantization.has_value(), "experiment ", printable(experiment.name), ": has no quantization");
-  const std::filesystem::path weights = experiment.quantization->weights;
-  require(std::filesystem::exists(weights), "quantization.weights: there is no ", weights.string(),
-          ": the float network must be trained first");
+  require_float_weights(*experiment.quantization);
   std::unique_ptr<Module> module = initial_model(experiment);
-  load_weights(*module, weights_file(weights));
+  load_weights(*module, weights_file(experiment.quantization->weights));
   module->eval();
   return module;
 }

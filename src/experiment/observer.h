@@ -19,8 +19,9 @@ struct RunStart {
   std::int64_t epochs;           ///< of the run
   std::int64_t steps_per_epoch;  ///< of a whole epoch
   std::int64_t total_steps;
-  std::int64_t first_step;               ///< 0, or where the run is resumed
-  QuantRetrainReport quantization = {};  ///< without layers if there is none
+  std::int64_t first_step;                 ///< 0, or where the run is resumed
+  QuantRetrainReport quantization = {};    ///< without layers if there is none
+  std::vector<std::string> warnings = {};  ///< where retraining sees images otherwise than the float network did
 };
 
 struct StepReport {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/fields.h"
 #include "octet/base/nearest.h"
@@ -37,8 +38,9 @@ Size2 get_size(Fields& fields, std::string_view key, std::optional<Size2> fallba
   if (!found && fallback) return *fallback;
   if (!found || found->kind() != Document::Kind::kList) return fields.get_int(key, kSide);
   const std::vector<std::int64_t> sides = fields.get_ints(key, kSide);
-  if (sides.size() != 2) fields.fail_at(key, "expected one size or [height, width]");
-  return {sides[0], sides[1]};
+  if (sides.size() == 2) return {sides[0], sides[1]};
+  fields.fail_at(key, "expected one size or [height, width]");
+  return 1;
 }
 
 /// One number for all channels, or a list of one per channel.
@@ -99,6 +101,7 @@ DataSource parse_source(Fields& data) {
 /// What the data says about the network; 0 where only the files know.
 struct DataFacts {
   std::int64_t channels = 0, classes = 0;
+  bool known = true;  ///< false: the data is not known itself
 };
 DataFacts facts_of(const DataSource& data) {
   if (std::holds_alternative<FashionMnistSource>(data)) return {1, 10};
@@ -120,8 +123,8 @@ RandomResizedCrop parse_random_resized_crop(Fields& step) {
   crop.max_scale = get_float(step, "max_scale", kArea, crop.max_scale);
   crop.min_ratio = get_float(step, "min_ratio", kAspect, crop.min_ratio);
   crop.max_ratio = get_float(step, "max_ratio", kAspect, crop.max_ratio);
-  if (crop.min_scale > crop.max_scale) step.fail_at("min_scale", "is greater than max_scale");
-  if (crop.min_ratio > crop.max_ratio) step.fail_at("min_ratio", "is greater than max_ratio");
+  step.require_at(crop.min_scale <= crop.max_scale, "min_scale", "is greater than max_scale");
+  step.require_at(crop.min_ratio <= crop.max_ratio, "min_ratio", "is greater than max_ratio");
   return crop;
 }
 
@@ -132,8 +135,8 @@ RandomErasing parse_random_erasing(Fields& step) {
   erasing.max_scale = get_float(step, "max_scale", kArea, erasing.max_scale);
   erasing.min_ratio = get_float(step, "min_ratio", kAspect, erasing.min_ratio);
   erasing.max_ratio = get_float(step, "max_ratio", kAspect, erasing.max_ratio);
-  if (erasing.min_scale > erasing.max_scale) step.fail_at("min_scale", "is greater than max_scale");
-  if (erasing.min_ratio > erasing.max_ratio) step.fail_at("min_ratio", "is greater than max_ratio");
+  step.require_at(erasing.min_scale <= erasing.max_scale, "min_scale", "is greater than max_scale");
+  step.require_at(erasing.min_ratio <= erasing.max_ratio, "min_ratio", "is greater than max_ratio");
   return erasing;
 }
 
@@ -150,6 +153,10 @@ Transform parse_transforms(Fields& experiment, std::string_view key) {
                                                      {"resize_shorter_side", Step::kShorterSide},
                                                      {"normalize", Step::kNormalize},
                                                      {"random_erasing", Step::kErasing}});
+    if (!step.sound()) {
+      step.finish();
+      continue;
+    }
     if (transform.erasing) step.fail_at("name", "nothing may follow random_erasing");
     if (normalized && kind != Step::kErasing) step.fail_at("name", "only random_erasing may follow normalize");
     switch (kind) {
@@ -189,23 +196,24 @@ Transform parse_transforms(Fields& experiment, std::string_view key) {
 // ---- model, optimizer, schedule ------------------------------------------------------------------------------------
 
 ModelSpec parse_model(Fields& model, const DataFacts& facts, std::span<const std::string> known_models) {
-  const auto from_data = [](std::int64_t known) { return known ? std::optional(known) : std::nullopt; };
+  const auto from_data = [&](std::int64_t known) {
+    return known || !facts.known ? std::optional(std::max<std::int64_t>(known, 1)) : std::nullopt;
+  };
   ModelSpec spec{.name = model.get_string("name"), .options = {}};
-  if (std::find(known_models.begin(), known_models.end(), spec.name) == known_models.end()) {
-    std::string names;
-    for (const std::string& known : known_models) names += (names.empty() ? "" : ", ") + known;
-    model.fail_at(
-        "name", text("expected one of ", names, ", got ", in_quotes(spec.name), did_you_mean(spec.name, known_models)));
-  }
+  std::string names;
+  for (const std::string& known : known_models) names += (names.empty() ? "" : ", ") + known;
+  model.require_at(
+      std::find(known_models.begin(), known_models.end(), spec.name) != known_models.end(), "name",
+      text("expected one of ", names, ", got ", in_quotes(spec.name), did_you_mean(spec.name, known_models)));
   spec.options.in_channels = model.get_int("in_channels", {1, 1024}, from_data(facts.channels));
   spec.options.num_classes = model.get_int("num_classes", {1, 1'000'000}, from_data(facts.classes));
   spec.options.zero_init_residual = model.get_bool("zero_init_residual", false);
-  if (facts.channels && spec.options.in_channels != facts.channels)
-    model.fail_at("in_channels", text("is ", spec.options.in_channels, ", but the images of data.kind have ",
-                                      facts.channels, facts.channels == 1 ? " channel" : " channels"));
-  if (facts.classes && spec.options.num_classes != facts.classes)
-    model.fail_at("num_classes",
-                  text("is ", spec.options.num_classes, ", but the data of data.kind has ", facts.classes, " classes"));
+  model.require_at(
+      !facts.channels || spec.options.in_channels == facts.channels, "in_channels",
+      text("is ", spec.options.in_channels, ", but the images of data.kind have ", counted(facts.channels, "channel")));
+  model.require_at(!facts.classes || spec.options.num_classes == facts.classes, "num_classes",
+                   text("is ", spec.options.num_classes, ", but the data of data.kind has ",
+                        counted(facts.classes, "class", "classes")));
   model.finish();
   return spec;
 }
@@ -219,8 +227,8 @@ OptimizerSpec parse_optimizer(Fields& optimizer) {
     sgd.dampening = optimizer.get_real("dampening", kShare, sgd.dampening);
     sgd.weight_decay = optimizer.get_real("weight_decay", kNotNegative, sgd.weight_decay);
     sgd.nesterov = optimizer.get_bool("nesterov", sgd.nesterov);
-    if (sgd.nesterov && (sgd.momentum == 0 || sgd.dampening != 0))
-      optimizer.fail_at("nesterov", "needs a momentum above 0 and a dampening of 0");
+    optimizer.require_at(!sgd.nesterov || (sgd.momentum > 0 && sgd.dampening == 0), "nesterov",
+                         "needs a momentum above 0 and a dampening of 0");
     spec.options = sgd;
   } else {
     AdamW::Options adamw;
@@ -236,7 +244,8 @@ OptimizerSpec parse_optimizer(Fields& optimizer) {
   return spec;
 }
 
-ScheduleSpec parse_schedule(Fields& schedule, std::int64_t epochs) {
+/// `epochs` of the run; none if they are not known.
+ScheduleSpec parse_schedule(Fields& schedule, std::optional<std::int64_t> epochs) {
   enum class Kind { kConstant, kStep, kCosine, kOneCycle };
   ScheduleSpec spec;
   const auto kind = schedule.get_choice<Kind>(
@@ -247,8 +256,9 @@ ScheduleSpec parse_schedule(Fields& schedule, std::int64_t epochs) {
     StepSpec step{.milestones = schedule.get_ints("milestones", kCount)};
     step.gamma = schedule.get_real("gamma", kPositive, step.gamma);
     const auto not_greater = [](std::int64_t a, std::int64_t b) { return a >= b; };
-    if (std::adjacent_find(step.milestones.begin(), step.milestones.end(), not_greater) != step.milestones.end())
-      schedule.fail_at("milestones", "each has to be greater than the one before");
+    schedule.require_at(
+        std::adjacent_find(step.milestones.begin(), step.milestones.end(), not_greater) == step.milestones.end(),
+        "milestones", "each has to be greater than the one before");
     spec.curve = step;
   } else if (kind == Kind::kCosine) {
     spec.curve = CosineSpec{schedule.get_real("eta_min", kNotNegative, 0.0)};
@@ -263,11 +273,12 @@ ScheduleSpec parse_schedule(Fields& schedule, std::int64_t epochs) {
     spec.warmup.epochs = schedule.get_real("warmup_epochs", kNotNegative, spec.warmup.epochs);
     spec.warmup.start_factor =
         schedule.get_real("warmup_start_factor", {.min = 0, .max = 1, .open_min = true}, spec.warmup.start_factor);
-    if (spec.warmup.epochs >= static_cast<double>(epochs))
-      schedule.fail_at("warmup_epochs", text("has to be less than epochs (", epochs, ")"));
-    if (const auto* step = std::get_if<StepSpec>(&spec.curve);
-        step && !step->milestones.empty() && static_cast<double>(step->milestones.front()) < spec.warmup.epochs)
-      schedule.fail_at("milestones", "the first one is within warmup_epochs");
+    schedule.require_at(!epochs || spec.warmup.epochs < static_cast<double>(*epochs), "warmup_epochs",
+                        text("has to be less than epochs (", epochs.value_or(0), ")"));
+    const auto* const step = std::get_if<StepSpec>(&spec.curve);
+    schedule.require_at(
+        !step || step->milestones.empty() || static_cast<double>(step->milestones.front()) >= spec.warmup.epochs,
+        "milestones", "the first one is within warmup_epochs");
   }
   schedule.finish();
   return spec;
@@ -278,11 +289,12 @@ QuantizationSpec parse_quantization(Fields& quantization) {
                         .config = quantization.get_string("config", ""),
                         .quantize_shortcuts = quantization.get_bool("shortcuts", false),
                         .deploy = quantization.get_bool("deploy", true)};
-  if (spec.weights.empty()) quantization.fail_at("weights", "is empty");
+  quantization.require_at(!spec.weights.empty(), "weights", "is empty");
   if (const Document* const definition = quantization.find("definition")) {
-    if (!spec.config.empty()) quantization.fail_at("definition", "excludes config");
+    quantization.require_at(spec.config.empty(), "definition", "excludes config");
     // An inline one is checked here, where its lines are known; a file is read when the run begins.
-    if (definition->kind() != Document::Kind::kString) parse_quant_document(*definition);
+    if (definition->kind() != Document::Kind::kString)
+      quantization.attempt("definition", *definition, parse_quant_document);
     spec.definition = *definition;
   }
   quantization.finish();
@@ -314,36 +326,41 @@ std::string parse_run_dir(Fields& experiment) {
 }  // namespace
 
 Experiment parse_experiment(const Document& document, std::span<const std::string> known_models) {
-  Fields top(document);
+  Mistakes mistakes;
+  Fields top(document, "", mistakes);
   Experiment e{};
   e.name = parse_name(top);
   e.seed = top.get_int("seed", {.min = 0}, 1);
-  Fields data = top.fields("data");
+  Fields data = top.section("data");
   e.data = parse_source(data);
   data.finish();
-  Fields model = top.fields("model");
-  e.model = parse_model(model, facts_of(e.data), known_models);
+  Fields model = top.section("model");
+  e.model = parse_model(model, data.sound() ? facts_of(e.data) : DataFacts{.known = false}, known_models);
   e.epochs = top.get_int("epochs", {1, 1'000'000});
+  const bool epochs_known = top.sound();
   e.batch_size = top.get_int("batch_size", {1, 65536});
   if (top.has("max_steps")) e.max_steps = top.get_int("max_steps", {.min = 1});
   e.train_transforms = parse_transforms(top, "train_transforms");
   e.test_transforms = parse_transforms(top, "test_transforms");
-  Fields optimizer = top.fields("optimizer");
+  Fields optimizer = top.section("optimizer");
   e.optimizer = parse_optimizer(optimizer);
   Fields schedule = top.fields("schedule");
-  e.schedule = parse_schedule(schedule, e.epochs);
+  e.schedule = parse_schedule(schedule, epochs_known ? std::optional(e.epochs) : std::nullopt);
   e.label_smoothing = top.get_real("label_smoothing", kBelowOne, 0.0);
   if (top.has("grad_clip")) e.grad_clip = top.get_real("grad_clip", kPositive);
   e.eval_batch_size = top.get_int("eval_batch_size", {1, 65536}, 256);
   if (top.has("quantization")) {
     Fields quantization = top.fields("quantization");
     e.quantization = parse_quantization(quantization);
+    e.quantization->train_transforms_of_float = !top.has("train_transforms");
+    e.quantization->test_transforms_of_float = !top.has("test_transforms");
   }
   e.workers = top.get_int("workers", {0, 256}, 2);
   e.checkpoint_every = top.get_int("checkpoint_every", kCount, 1);
   e.log_every = top.get_int("log_every", kCount, 50);
   e.run_dir = parse_run_dir(top);
   top.finish();
+  mistakes.throw_if_any(document.position().source ? *document.position().source : "");
   return e;
 }
 

@@ -2,6 +2,7 @@
 // read_experiment of experiment.h.
 #include "octet/base/file.h"
 #include "octet/experiment/experiment.h"
+#include "octet/experiment/experiment_paths.h"
 #include "octet/nn/models.h"
 
 namespace octet {
@@ -10,7 +11,9 @@ Experiment read_experiment(const std::filesystem::path& path, std::span<const Ov
   const std::string text = read_file(path, DocumentLimits().max_bytes);
   Document document = path.extension() == ".json" ? parse_json(text, path.string()) : parse_yaml(text, path.string());
   for (const Override& change : overrides) document.set(change.key, change.value);
-  return parse_experiment(document, model_names());
+  Experiment experiment = parse_experiment(document, model_names());
+  detail::resolve_paths(experiment, document, path.parent_path());
+  return with_float_transforms(std::move(experiment));
 }
 
 }  // namespace octet

@@ -9,6 +9,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/experiment/float_source.h"
 #include "octet/experiment/system_info.h"
 #include "octet/experiment/weights_hash.h"
 #include "octet/nn/state.h"
@@ -86,7 +87,7 @@ MachineUse this_machine(std::int64_t from_step) {
 RunRecord::RunRecord(const Experiment& experiment, const Datasets& data, const TrainOptions& options)
     : experiment_(experiment),
       options_(options),
-      experiment_document_(to_document(experiment)),
+      experiment_document_(to_document(with_absolute_paths(experiment))),
       data_(Document::map({{"train", describe(*data.train)}, {"test", describe(*data.test)}})),
       class_names_(names_of_classes(*data.train)),
       input_shape_(shape_of_input(experiment, *data.test)),
@@ -96,7 +97,19 @@ RunRecord::RunRecord(const Experiment& experiment, const Datasets& data, const T
     network_ = network_of_make(experiment, input_shape_, checkpoint_->quant_config, directory_.checkpoint().string());
   } else {
     network_ = first_network(experiment, input_shape_);
+    if (experiment.quantization) warnings_ = compare_with_float_run(data);
   }
+}
+
+std::vector<std::string> RunRecord::compare_with_float_run(const Datasets& data) const {
+  const std::string& weights = experiment_.quantization->weights;
+  const auto hash = [&](const char* split) { return data_.at(split).at("sha256").as_string(); };
+  return float_differences({.experiment = experiment_,
+                            .class_names = data.train->class_names(),
+                            .input_shape = input_shape_,
+                            .train_sha256 = hash("train"),
+                            .test_sha256 = hash("test")},
+                           sight_of_weights(weights), weights);
 }
 
 void RunRecord::find_checkpoint() {
@@ -105,6 +118,8 @@ void RunRecord::find_checkpoint() {
       parse_json(read_file(directory_.manifest(), DocumentLimits().max_bytes), directory_.manifest().string());
   require(manifest.at("status").as_string() != "complete", directory_.root.string(),
           ": the run is complete; there is nothing to resume");
+  if (const Document* const warnings = manifest.find("warnings"))
+    for (const Document& warning : warnings->items()) warnings_.push_back(warning.as_string());
   const std::filesystem::path path = directory_.checkpoint();
   checkpoint_ = read_checkpoint_header(path);
   require_same_run(path, *checkpoint_, experiment_document_, data_);
@@ -207,6 +222,10 @@ void RunRecord::write_manifest(const char* status, const Progress& progress, con
                                      {"durations", durations_of(progress)},
                                      {"result", result_of(progress, weights_sha256)}});
   if (!network_.report.layers.empty()) manifest.add("quantization", describe(network_.report));
+  if (!warnings_.empty()) {
+    Document& warnings = manifest.add("warnings", Document::list());
+    for (const std::string& warning : warnings_) warnings.append(warning);
+  }
   write_file_atomically(directory_.manifest(), to_json(manifest, kIndent) + '\n');
 }
 

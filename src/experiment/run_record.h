@@ -25,6 +25,8 @@ class RunRecord {
 
   /// The run's network; if the run goes on, its state is still to come.
   const Network& network() const { return network_; }
+  /// As in RunStart.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
   /// Where the run begins: at its start, in a new directory, or at the checkpoint, whose state the network and
   /// `optimizer` then have.
@@ -42,6 +44,7 @@ class RunRecord {
   const RunDirectory& directory() const { return directory_; }
 
  private:
+  std::vector<std::string> compare_with_float_run(const Datasets& data) const;
   void find_checkpoint();
   Progress begin_new();
   Progress resume(Optimizer& optimizer);
@@ -56,6 +59,7 @@ class RunRecord {
   RunDirectory directory_;
   std::optional<CheckpointHeader> checkpoint_;  ///< of a run that goes on
   Network network_;
+  std::vector<std::string> warnings_;
   std::optional<RunLog> log_;
   std::string started_;
 };

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <utility>
 
+#include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
 #include "octet/data/image_folder.h"
 #include "octet/data/known_datasets.h"
 #include "octet/data/synthetic.h"
+#include "octet/experiment/experiment_paths.h"
 
 namespace octet::detail {
 namespace {
@@ -43,19 +46,69 @@ std::shared_ptr<const Dataset> open(const SyntheticSource& s, Split split) {
                             .first = train ? 0 : s.train_samples});
 }
 
+/// Which of `paths` a message is about: they begin with the file, or it is the folder that all share.
+const char* key_at_fault(const std::vector<DataPath>& paths, std::string_view message) {
+  for (const DataPath& named : paths)
+    if (message.starts_with(*named.path)) return named.key;
+  return paths.front().key;
+}
+
+/// The data; errors name the experiment's key.
+std::shared_ptr<const Dataset> open_named(DataSource data, Split split) {
+  std::vector<DataPath> paths = data_paths(data);
+  std::erase_if(paths, [&](const DataPath& named) { return !named.serves(split); });
+  for (const DataPath& named : paths) {
+    std::error_code ignored;
+    require(*named.path == kFashionMnistDirectory || std::filesystem::exists(*named.path, ignored), "data.", named.key,
+            ": there is no ", *named.path, "; data that has moved is named with --set data.", named.key, "=PATH");
+  }
+  try {
+    return std::visit([&](const auto& source) { return open(source, split); }, data);
+  } catch (const Error& error) {
+    if (paths.empty()) throw;
+    throw Error(text("data.", key_at_fault(paths, error.what()), ": ", error.what()));
+  }
+}
+
 /// Labels must fit the model; a set that lacks the last classes is no mistake where classes have no names of their own.
-std::shared_ptr<const Dataset> open_checked(const Experiment& experiment, Split split) {
-  auto dataset = std::visit([&](const auto& source) { return open(source, split); }, experiment.data);
-  const bool counted = std::holds_alternative<IdxSource>(experiment.data);
+void check(const Experiment& experiment, const Dataset& dataset, Split split) {
+  const char* const name = split == Split::kTrain ? "training" : "test";
+  const bool numbered = std::holds_alternative<IdxSource>(experiment.data);
   const std::int64_t expected = experiment.model.options.num_classes;
-  require(counted ? dataset->classes() <= expected : dataset->classes() == expected, "experiment ",
-          printable(experiment.name), ": model.num_classes is ", expected, ", but the ",
-          split == Split::kTrain ? "training" : "test", " data has ", dataset->classes(), " classes");
-  const std::int64_t channels = dataset->get(0).image.channels;
+  require(numbered ? dataset.classes() <= expected : dataset.classes() == expected, "experiment ",
+          printable(experiment.name), ": model.num_classes is ", expected, ", but the ", name, " data has ",
+          counted(dataset.classes(), "class", "classes"));
+  const std::int64_t channels = dataset.get(0).image.channels;
   require(channels == experiment.model.options.in_channels, "experiment ", printable(experiment.name),
-          ": model.in_channels is ", experiment.model.options.in_channels, ", but the images of the ",
-          split == Split::kTrain ? "training" : "test", " data have ", channels);
-  return dataset;
+          ": model.in_channels is ", experiment.model.options.in_channels, ", but the images of the ", name,
+          " data have ", channels);
+}
+
+void require_transforms(const Experiment& experiment) {
+  if (const auto& spec = experiment.quantization)
+    require(!spec->train_transforms_of_float && !spec->test_transforms_of_float, "experiment ",
+            printable(experiment.name),
+            ": leaves transforms to its float network; with_float_transforms() fills them in");
+}
+
+/// The first few of `names` that are not in `others`, for a message.
+std::string names_only_in(const std::vector<std::string>& names, const std::vector<std::string>& others) {
+  constexpr int kShown = 5;
+  std::string list;
+  int count = 0;
+  for (const std::string& name : names) {
+    if (std::ranges::find(others, name) != others.end()) continue;
+    if (++count <= kShown) list += (list.empty() ? "" : ", ") + in_quotes(name);
+  }
+  return count > kShown ? text(list, " and ", count - kShown, " more") : list;
+}
+
+void require_same_folders(const Datasets& sets) {
+  const std::vector<std::string>&train = sets.train->class_names(), &test = sets.test->class_names();
+  const std::string lacks = names_only_in(train, test), has = names_only_in(test, train);
+  if (lacks.empty() && has.empty()) return;
+  fail("data.test: its folders are not those of data.train: ", lacks.empty() ? "" : "it lacks " + lacks,
+       lacks.empty() || has.empty() ? "" : "; ", has.empty() ? "" : "data.train lacks " + has);
 }
 
 /// Epochs in steps, rounded, within the run.
@@ -67,16 +120,19 @@ std::int64_t in_steps(double epochs, std::int64_t steps_per_epoch, std::int64_t 
 }  // namespace
 
 Datasets open_datasets(const Experiment& experiment) {
-  Datasets sets{open_checked(experiment, Split::kTrain), open_checked(experiment, Split::kTest)};
-  if (std::holds_alternative<ImageFolderSource>(experiment.data)) {
-    require(sets.train->class_names() == sets.test->class_names(), "experiment ", printable(experiment.name),
-            ": the folders of data.train and data.test do not have the same names");
-  }
+  require_transforms(experiment);
+  Datasets sets{open_named(experiment.data, Split::kTrain), open_named(experiment.data, Split::kTest)};
+  if (std::holds_alternative<ImageFolderSource>(experiment.data)) require_same_folders(sets);
+  check(experiment, *sets.train, Split::kTrain);
+  check(experiment, *sets.test, Split::kTest);
   return sets;
 }
 
 std::shared_ptr<const Dataset> open_test_set(const Experiment& experiment) {
-  return open_checked(experiment, Split::kTest);
+  require_transforms(experiment);
+  auto dataset = open_named(experiment.data, Split::kTest);
+  check(experiment, *dataset, Split::kTest);
+  return dataset;
 }
 
 DataLoader train_loader(const Experiment& experiment, std::shared_ptr<const Dataset> dataset) {

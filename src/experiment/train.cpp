@@ -84,7 +84,8 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
                     .steps_per_epoch = length.steps_per_epoch,
                     .total_steps = length.total_steps,
                     .first_step = at.step,
-                    .quantization = record.network().report});
+                    .quantization = record.network().report,
+                    .warnings = record.warnings()});
 
   const auto stopped = [&] { return options.stop && *options.stop && at.step >= search; };
   Stopwatch watch;

@@ -27,7 +27,7 @@ class Header {
   Document document(const std::string& key) const {
     const auto found = metadata_.find(key);
     require(found != metadata_.end(), path_.string(), ": its header has no \"", key,
-            "\", as weights that Octet trained do; name their experiment");
+            "\", as weights that Octet trained do; name their experiment with --experiment FILE.yaml");
     return parse_json(found->second, text(path_.string(), " (", key, ")"));
   }
   /// [C, H, W].

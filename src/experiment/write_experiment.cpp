@@ -2,7 +2,9 @@
 // to_document and differences of experiment.h.
 #include <charconv>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "octet/base/error.h"
@@ -151,6 +153,12 @@ Document write_any(const std::variant<Ts...>& value) {
   return std::visit([](const auto& v) { return write(v); }, value);
 }
 
+/// Whether transforms are not written, as they were not read.
+bool left_to_float(const Experiment& e, bool train) {
+  return e.quantization &&
+         (train ? e.quantization->train_transforms_of_float : e.quantization->test_transforms_of_float);
+}
+
 /// Every value below `document` with its dotted key; lists are values.
 void flatten(const Document& document, const std::string& path, std::map<std::string, std::string>& values) {
   if (document.kind() != Document::Kind::kMap) {
@@ -159,6 +167,15 @@ void flatten(const Document& document, const std::string& path, std::map<std::st
   }
   for (const Document::Member& member : document.members())
     flatten(member.value, path.empty() ? member.key : path + '.' + member.key, values);
+}
+
+/// Where data lies has none: its hash is compared by itself.
+bool has_influence(const std::string& key) {
+  static const std::set<std::string_view> kNone = {
+      "name",       "workers",   "checkpoint_every",  "log_every",         "run_dir",          "data.directory",
+      "data.train", "data.test", "data.train_images", "data.train_labels", "data.test_images", "data.test_labels",
+      "quantization.deploy"};
+  return !kNone.contains(key);
 }
 
 }  // namespace
@@ -178,8 +195,8 @@ Document to_document(const Experiment& e) {
                         {"epochs", e.epochs},
                         {"batch_size", e.batch_size},
                         {"max_steps", e.max_steps ? Document(*e.max_steps) : Document()},
-                        {"train_transforms", write(e.train_transforms)},
-                        {"test_transforms", write(e.test_transforms)},
+                        {"train_transforms", left_to_float(e, true) ? Document() : write(e.train_transforms)},
+                        {"test_transforms", left_to_float(e, false) ? Document() : write(e.test_transforms)},
                         {"optimizer", std::move(optimizer)},
                         {"schedule", std::move(schedule)},
                         {"label_smoothing", e.label_smoothing},
@@ -196,10 +213,8 @@ std::vector<std::string> differences(const Document& a, const Document& b) {
   std::map<std::string, std::string> values_of_a, values_of_b;
   flatten(a, "", values_of_a);
   flatten(b, "", values_of_b);
-  for (const char* key : {"name", "workers", "checkpoint_every", "log_every", "run_dir", "quantization.deploy"}) {
-    values_of_a.erase(key);
-    values_of_b.erase(key);
-  }
+  for (std::map<std::string, std::string>* values : {&values_of_a, &values_of_b})
+    std::erase_if(*values, [](const auto& value) { return !has_influence(value.first); });
   std::map<std::string, std::string> all = values_of_a;
   all.insert(values_of_b.begin(), values_of_b.end());
   const auto value_in = [](const std::map<std::string, std::string>& values, const std::string& key) {

@@ -46,13 +46,38 @@ TEST(DocumentSet, MakesMissingMapsOnTheWay) {
   EXPECT_EQ(to_json(document.at("empty")), R"({"now": "full"})");
 }
 
+TEST(DocumentSet, ReachesTheItemsOfLists) {
+  Document document = parse_yaml("steps:\n  - {name: crop, size: [3, 4]}\n  - {name: flip}\n", "exp.yaml");
+  document.set("steps[0].size[1]", "8");
+  document.set("steps[1].p", "0.5");
+  EXPECT_EQ(to_json(document), R"({"steps": [{"name": "crop", "size": [3, 8]}, {"name": "flip", "p": 0.5}]})");
+  document.set("steps[0]", "{name: resize}");
+  EXPECT_EQ(to_json(document.at("steps").items()[0]), R"({"name": "resize"})");
+}
+
+TEST(DocumentSet, RefusesItemsThatThereAreNot) {
+  Document document = experiment();
+  const auto error = [&](const std::string& path) { return error_text([&] { document.set(path, "1"); }); };
+  EXPECT_EQ(error("list[1]"), "--set list[1]: there is no list[1]: the list has 1 item");
+  EXPECT_EQ(error("list[18446744073709551615].a"),
+            "--set list[18446744073709551615].a: there is no list[18446744073709551615]: the list has 1 item");
+  EXPECT_EQ(error("name[0]"), "--set name[0]: name is the string \"x\", not a list");
+  EXPECT_EQ(error("none[0].a"), "--set none[0].a: none is null, not a list");
+  for (const char* path :
+       {"list[", "list[]", "list[-1]", "list[x]", "list[0", "list[0]x", "list[99999999999999999999]"})
+    EXPECT_EQ(error(path), "--set " + std::string(path) + ": \"" + path +
+                               "\" is not a name with the numbers of items behind it, as list[0]");
+  EXPECT_EQ(to_json(document), to_json(experiment())) << "nothing was made on the way";
+}
+
 TEST(DocumentSet, RefusesPathsThroughOtherValues) {
   Document document = experiment();
   EXPECT_EQ(error_text([&] { document.set("name.first", "1"); }),
             "--set name.first: name is the string \"x\", not a map");
   EXPECT_EQ(error_text([&] { document.set("training.lr.start", "1"); }),
             "--set training.lr.start: training.lr is the real 0.5, not a map");
-  EXPECT_EQ(error_text([&] { document.set("list.0", "1"); }), "--set list.0: list is a list, not a map");
+  EXPECT_EQ(error_text([&] { document.set("list.0", "1"); }),
+            "--set list.0: list is a list, not a map; its items are list[0] and so on");
   Document list = Document::list();
   EXPECT_EQ(error_text([&] { list.set("a", "1"); }), "--set a: the top is a list, not a map");
 }

@@ -183,6 +183,47 @@ TEST(Fields, ReadListsOfMaps) {
             "exp.yaml:2:16: training.transforms[0]: expected a map, got the integer 1");
 }
 
+TEST(Fields, NoteAllMistakesInTheOrderOfTheFile) {
+  const Document document = parse_yaml("epochs: ten\nbatch: 0\nlrr: 1\nstrange: 2\ndata: {kindd: a}\nmodel: 3\n", "e");
+  Mistakes mistakes;
+  Fields top(document, "", mistakes);
+  top.section("optimizer").finish();
+  Fields model = top.section("model");
+  model.get_string("name");
+  model.finish();
+  Fields data = top.section("data");
+  data.get_string("kind");
+  data.finish();
+  EXPECT_FALSE(data.sound());
+  top.get_real("lr", {});
+  EXPECT_EQ(top.get_int("batch", {.min = 1}), 1);
+  top.get_int("epochs", {.min = 1});
+  top.fail_at("epochs", "is told once");
+  top.require_at(false, "other", "is not judged where something else is wrong");
+  top.finish();
+  EXPECT_EQ(error_text([&] { mistakes.throw_if_any("e"); }), R"(e: 7 mistakes:
+  e:1:1: missing section "optimizer"
+  e:1:1: missing key "lr" (there is "lrr")
+  e:1:9: epochs: expected an integer, got the string "ten"
+  e:2:8: batch: has to be at least 1 but is 0
+  e:4:1: unknown key "strange"; known keys: optimizer, model, data, lr, batch, epochs
+  e:5:7: missing key "kind" in data (there is "kindd")
+  e:6:8: model: expected a map, got the integer 3)");
+}
+
+TEST(Fields, NoteOneMistakeAsTheyThrowIt) {
+  const Document document = parse_yaml("kind: other\nlr: -1\n", "e");
+  Mistakes mistakes;
+  Fields top(document, "", mistakes);
+  top.get_choice<int>("kind", {{"a", 1}});
+  top.get_real("lr", {.min = 0});  // of what another kind would have, nothing is known
+  top.get_int("epochs", {});
+  top.finish();
+  EXPECT_FALSE(top.sound());
+  EXPECT_EQ(error_text([&] { mistakes.throw_if_any("e"); }), R"(e:1:7: kind: expected one of a, got "other")");
+  EXPECT_EQ(error_text([] { Mistakes().throw_if_any("e"); }), "no error");
+}
+
 TEST(Fields, GiveThePlainValue) {
   Training training("  lr: [1, a]\n  none:\n");
   EXPECT_EQ(training->find("lr")->items().size(), 2U);

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -137,6 +138,12 @@ TEST_F(OctetCommand, AnswersWrongUsageWithTwo) {
   EXPECT_EQ(run({"tran"}).code, 2);
   EXPECT_EQ(run({"train"}).code, 2);
   EXPECT_EQ(run({"train", "x.yaml", "--threads", "0"}).code, 2);
+  EXPECT_THAT(run({"tran", "x.yaml"}).output, HasSubstr("unknown subcommand \"tran\"; did you mean \"train\"?\n"));
+  EXPECT_THAT(run({"train", "--resum"}).output, HasSubstr("unknown option \"--resum\"; did you mean \"--resume\"?\n"));
+  EXPECT_THAT(run({"eval", "a", "--experimnt=x"}).output,
+              HasSubstr("unknown option \"--experimnt\"; did you mean \"--experiment\"?\n"));
+  EXPECT_THAT(run({"--versio"}).output, HasSubstr("did you mean \"--version\"?\n"));
+  EXPECT_EQ(run({"eval", "a", "b"}).code, 2);
   const Result result = run({"train", "x.yaml", "--set", "epochs"});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.output, HasSubstr(R"(--set: expected KEY=VALUE, got "epochs")"));
@@ -157,6 +164,8 @@ TEST_F(OctetCommand, TrainsEvaluatesAndPredicts) {
   EXPECT_EQ(trained.code, 0) << trained.output;
   EXPECT_THAT(trained.output, HasSubstr("run directory: runs/synthetic_smoke\n"));
   EXPECT_THAT(trained.output, HasSubstr("\n      1/2  "));
+  std::istringstream lines(trained.output.substr(trained.output.find("    epoch  ")));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
   EXPECT_THAT(trained.output, HasSubstr("\n      2/2  "));
   EXPECT_THAT(trained.output, HasSubstr("test accuracy "));
   EXPECT_THAT(trained.output,
@@ -254,6 +263,14 @@ TEST_F(OctetCommand, RetrainsWithQuantization) {
   EXPECT_EQ(run(wide).code, 0);
   EXPECT_EQ(run({"deploy", "runs/wide"}).code, 1);
 
+  std::vector<std::string> other = retrain;
+  other.insert(other.end(),
+               {"--set", "train_transforms[2].mean=[0.1, 0.5, 0.5]", "--set", "epochs=1", "--run-dir", "o"});
+  EXPECT_THAT(
+      run(other).output,
+      HasSubstr("\nwarning: train_transforms.normalize.mean: [0.1, 0.5, 0.5] here, [0.5, 0.5, 0.5] in the float "
+                "network "));
+
   retrain.insert(retrain.end(), {"--set", "epochs=100000", "--run-dir", "stopped"});
   Command command(directory_, retrain);
   command.read_until("train loss");
@@ -273,11 +290,83 @@ TEST_F(OctetCommand, RetrainsWithQuantization) {
   EXPECT_THAT(report.output, AllOf(HasSubstr("\nint8, deployed  "), HasSubstr("\n  different predictions  0\n"),
                                    HasSubstr("\n  different logits       0 of 64: equal in every bit\n"),
                                    HasSubstr("\npictures: runs/q/report.html\n")));
+  std::istringstream lines(report.output);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
   EXPECT_TRUE(fs::exists(directory_ / "runs/q/report.html"));
 
   retrain[0] = "train";
   EXPECT_EQ(run(retrain).output,
             "octet: " + experiment_ + ": the experiment has quantization; octet retrain runs it\n");
+}
+
+TEST_F(OctetCommand, FindsFilesFromAnyWorkingDirectory) {
+  for (const char* split : {"train", "test"})
+    for (const char* name : {"a", "b"}) {
+      fs::create_directories(directory_ / "exp/images" / split / name);
+      fs::copy_file(OCTET_TEST_DATA "/images/grey.png", directory_ / "exp/images" / split / name / "1.png");
+    }
+  write_file_atomically(directory_ / "exp/e.yaml", R"(name: e
+data: {kind: image_folder, train: images/train, test: images/test, channels: 1}
+model: {name: resnet8, num_classes: 2}
+epochs: 1
+batch_size: 2
+optimizer: {name: sgd, lr: 0.01}
+)");
+  const Result trained = run({"train", "exp/e.yaml", "--run-dir", "run"});
+  ASSERT_EQ(trained.code, 0) << trained.output;
+  const std::string recorded = manifest("run").at("experiment").at("data").at("test").as_string();
+  EXPECT_EQ(recorded, fs::canonical(directory_ / "exp/images/test").string());
+  fs::create_directories(directory_ / "elsewhere");
+  const auto elsewhere = [&](std::vector<std::string> arguments) {
+    Command command(directory_ / "elsewhere", std::move(arguments));
+    std::string output = command.read_all();
+    return Result{command.exit_code(), output};
+  };
+  EXPECT_EQ(elsewhere({"eval", "../run"}).code, 0);
+  EXPECT_EQ(elsewhere({"eval", "../run/weights.safetensors", "--experiment", "../exp/e.yaml"}).code, 0);
+
+  // Weights that lie by themselves may be anybody's.
+  fs::copy_file(directory_ / "run/weights.safetensors", directory_ / "w.safetensors");
+  const Result unasked = run({"eval", "w.safetensors"});
+  EXPECT_EQ(unasked.code, 1);
+  EXPECT_THAT(unasked.output, HasSubstr("--set data.test=PATH, or an experiment of yours with --data FILE.yaml"));
+  EXPECT_EQ(run({"eval", "w.safetensors", "--set", "data.test=" + recorded}).code, 0);
+
+  fs::rename(directory_ / "exp/images", directory_ / "moved");
+  const Result gone = run({"eval", "run"});
+  EXPECT_EQ(gone.code, 1);
+  EXPECT_EQ(gone.output,
+            "octet: data.test: there is no " + recorded + "; data that has moved is named with --set data.test=PATH\n");
+  EXPECT_EQ(run({"eval", "run", "--set", "data.test=moved/test"}).code, 0);
+  EXPECT_EQ(elsewhere({"eval", "../run", "--set", "data.test=../moved/test"}).code, 0);
+}
+
+TEST_F(OctetCommand, ResumesWhereDataHasMoved) {
+  std::vector<std::string> train = {"train", "e.yaml", "--run-dir", "a run"};
+  for (const char* split : {"train", "test"})
+    for (const char* name : {"a", "b"}) {
+      fs::create_directories(directory_ / "images" / split / name);
+      fs::copy_file(OCTET_TEST_DATA "/images/grey.png", directory_ / "images" / split / name / "1.png");
+    }
+  write_file_atomically(directory_ / "e.yaml", R"(name: e
+data: {kind: image_folder, train: images/train, test: images/test, channels: 1}
+model: {name: resnet8, num_classes: 2}
+epochs: 100000
+batch_size: 2
+optimizer: {name: sgd, lr: 0.0001}
+)");
+  Command command(directory_, train);
+  command.read_until("1/100000  ");
+  command.send(SIGINT);
+  EXPECT_THAT(command.read_all(), HasSubstr("octet train 'a run/experiment.json' --resume --run-dir 'a run'\n"));
+  command.exit_code();
+  fs::rename(directory_ / "images", directory_ / "moved");
+  train.insert(train.end(), {"--resume", "--set", "data.train=moved/train", "--set", "data.test=moved/test"});
+  Command resumed(directory_, train);
+  EXPECT_THAT(resumed.read_until("train loss"), HasSubstr("resumed after step "));
+  resumed.send(SIGINT);
+  resumed.read_all();
+  EXPECT_EQ(resumed.exit_code(), 130);
 }
 
 TEST_F(OctetCommand, EndsWithACheckpointOnCtrlC) {

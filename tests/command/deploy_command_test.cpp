@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <string>
 
 #include "octet/base/document.h"
@@ -24,8 +26,8 @@ struct Answer {
   std::string output;  // standard error included
 };
 
-Answer octet(const std::string& arguments) {
-  FILE* const pipe = popen((std::string(OCTET_COMMAND) + ' ' + arguments + " 2>&1").c_str(), "r");
+Answer octet(const std::string& arguments, const std::string& environment = "") {
+  FILE* const pipe = popen((environment + ' ' + OCTET_COMMAND + ' ' + arguments + " 2>&1").c_str(), "r");
   Answer answer{-1, {}};
   char buffer[4096];
   while (const std::size_t count = fread(buffer, 1, sizeof buffer, pipe)) answer.output.append(buffer, count);
@@ -47,10 +49,15 @@ optimizer: {name: sgd, lr: 0.1}
 }
 
 TEST(OctetBench, PrintsOneLinePerLayerAndASum) {
-  const Answer answer = octet("bench " + kModel + " --batch 2 --threads 1 --repetitions 2");
-  EXPECT_EQ(answer.exit_code, 0) << answer.output;
-  EXPECT_THAT(answer.output, AllOf(HasSubstr("GOP/s"), HasSubstr("/layers/layers.8/conv2/Conv"),
-                                   HasSubstr("conv2d + quantize + add + quantize"), HasSubstr("batch 2, 1 threads: ")));
+  const std::string arguments = "bench " + kModel + " --batch 2 --threads 1 --repetitions 2";
+  const Answer wide = octet(arguments, "COLUMNS=200");
+  EXPECT_EQ(wide.exit_code, 0) << wide.output;
+  EXPECT_THAT(wide.output, AllOf(HasSubstr("GOP/s"), HasSubstr("/layers/layers.8/conv2/Conv"),
+                                 HasSubstr("conv2d + quantize + add + quantize"), HasSubstr("batch 2, 1 thread: ")));
+  const Answer narrow = octet(arguments, "COLUMNS=");
+  EXPECT_THAT(narrow.output, HasSubstr("GOP/s"));
+  std::istringstream lines(narrow.output);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
 }
 
 TEST(OctetBench, GivesOneLineOfJson) {
@@ -72,10 +79,44 @@ TEST(OctetEval, EvaluatesAnOnnxFileOnAnExperimentsTestData) {
   EXPECT_THAT(answer.output, HasSubstr("40 test images: accuracy "));
 }
 
-TEST(OctetRun, NamesWhatTheFileDoesNotSay) {
-  const Answer answer = octet("run " + kModel + " image.png");
+TEST(OctetEval, SaysHowAnExperimentIsNamed) {
+  const Answer answer = octet("eval " + kModel);
   EXPECT_EQ(answer.exit_code, 1);
-  EXPECT_THAT(answer.output, HasSubstr("its metadata has no \"experiment\", as files that Octet wrote do; name one"));
+  EXPECT_THAT(answer.output,
+              HasSubstr("its metadata has no \"experiment\", as files that Octet wrote do; name one with "
+                        "--experiment FILE.yaml\n"));
+}
+
+TEST(OctetRun, TakesSizeAndChannelsOfAForeignModelFromTheModel) {
+  const std::string arguments = "run " + kModel + ' ' + OCTET_TEST_DATA + "/images/rgb.png --top 10";
+  const Answer answer = octet(arguments);
+  EXPECT_EQ(answer.exit_code, 0) << answer.output;
+  EXPECT_EQ(std::count(answer.output.begin(), answer.output.end(), '\n'), 11) << answer.output;
+  const Answer normalized = octet(arguments + " --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225");
+  EXPECT_EQ(normalized.exit_code, 0) << normalized.output;
+  EXPECT_NE(normalized.output, answer.output);
+  const Answer middle = octet(arguments + " --size 40");
+  EXPECT_EQ(middle.exit_code, 0) << middle.output;
+  EXPECT_NE(middle.output, answer.output);
+  EXPECT_EQ(octet(arguments + " --mean 0 --std 1").output, answer.output);
+}
+
+TEST(OctetRun, NamesClassesFromAFile) {
+  const std::string names = testing::TempDir() + "/names.txt";
+  write_file_atomically(names, "n0\nn1\nn2\nn3\nn4\nn5\nn6\nn7\nn8\nn9\n");
+  const std::string arguments = "run " + kModel + ' ' + OCTET_TEST_DATA + "/images/rgb.png --classes ";
+  EXPECT_THAT(octet(arguments + names).output, HasSubstr(" %  n"));
+  write_file_atomically(names, "one\ntwo\n");
+  EXPECT_THAT(octet(arguments + names).output, HasSubstr("the network has 10 classes, but there are 2 names"));
+}
+
+TEST(OctetRun, RefusesWhatDoesNotFit) {
+  const std::string arguments = "run " + kModel + ' ' + OCTET_TEST_DATA + "/images/rgb.png ";
+  for (const char* options : {"--size 16", "--mean 0.1,0.2", "--std 0", "--std 1,2,3,4"}) {
+    const Answer answer = octet(arguments + options);
+    EXPECT_EQ(answer.exit_code, 1) << options << answer.output;
+  }
+  EXPECT_EQ(octet(arguments + "--mean 0.5 --experiment " + experiment_file()).exit_code, 2);
 }
 
 TEST(OctetRun, ShowsClassesOfAnImage) {

@@ -100,7 +100,8 @@ TEST_F(NetworkTest, TellsWhereAMistakeStands) {
   EXPECT_EQ(error_text([&] {
               first({{"quantization.weights", missing}});
             }),
-            "quantization.weights: there is no " + missing + ": the float network must be trained first");
+            "quantization.weights: there is no " + missing +
+                "; train the float network first, or say where it is: --set quantization.weights=PATH");
   EXPECT_EQ(error_text([&] { detail::network_of_make(tiny_retraining(run_.root), kInput, "", "w.safetensors"); }),
             "w.safetensors: its header has no \"quant_config\", as those of quantized networks do");
 }

@@ -116,7 +116,7 @@ const BadCase kBadCases[] = {
     {"NameThatIsAPath",
      {.name = "name: a/b\n"},
      "e.yaml:1:7: name: has to be made of letters, digits, '-', '_' and '.', and not start with '.'"},
-    {"MissingData", {.data = ""}, R"(e.yaml:1:1: missing key "kind" in data)"},
+    {"MissingData", {.data = ""}, R"(e.yaml:1:1: missing section "data")"},
     {"UnknownData",
      {.data = "data: {kind: cifar11}\n"},
      R"(e.yaml:2:14: data.kind: expected one of fashion_mnist, cifar10, cifar100, image_folder, idx, synthetic, got "cifar11"; did you mean "cifar10"?)"},
@@ -147,7 +147,7 @@ const BadCase kBadCases[] = {
     {"NesterovWithoutMomentum",
      {.optimizer = "optimizer: {name: sgd, lr: 0.1, nesterov: true}\n"},
      "e.yaml:6:43: optimizer.nesterov: needs a momentum above 0 and a dampening of 0"},
-    {"MissingOptimizer", {.optimizer = ""}, R"(e.yaml:1:1: missing key "name" in optimizer)"},
+    {"MissingOptimizer", {.optimizer = ""}, R"(e.yaml:1:1: missing section "optimizer")"},
     {"SmoothingOfOne",
      {.more = "label_smoothing: 1\n"},
      "e.yaml:7:18: label_smoothing: has to be at least 0.0 and below 1.0 but is 1.0"},
@@ -191,6 +191,33 @@ const BadCase kBadCases[] = {
     {"TooManyWorkers",
      {.more = "workers: 1000\n"},
      "e.yaml:7:10: workers: has to be at least 0 and at most 256 but is 1000"},
+    {"EmptySection", {.model = "model:\n"}, R"(e.yaml:1:1: missing section "model")"},
+    {"SectionMisspelled",
+     {.optimizer = "optimiser: {name: sgd, lr: 0.1}\n"},
+     R"(e.yaml:1:1: missing section "optimizer" (there is "optimiser"))"},
+    {"NothingButAName",
+     {.data = "", .model = "", .epochs = "", .batch_size = "", .optimizer = ""},
+     R"(e.yaml: 5 mistakes:
+  e.yaml:1:1: missing section "data"
+  e.yaml:1:1: missing section "model"
+  e.yaml:1:1: missing key "epochs"
+  e.yaml:1:1: missing key "batch_size"
+  e.yaml:1:1: missing section "optimizer")"},
+    {"MistakesOfEveryKind",
+     {.model = "model: {name: resnet21, in_chanels: 1}\n",
+      .epochs = "epochs: ten\n",
+      .optimizer = "optimizer: {name: sgd, momentum: 2}\n",
+      .more =
+          "schedule: {warmup_epochs: 9}\ntrain_transforms:\n  - {name: resize, sise: 3}\n  - {name: flop}\nseeds: 1\n"},
+     R"(e.yaml: 8 mistakes:
+  e.yaml:3:15: model.name: expected one of resnet18, resnet20, got "resnet21"; did you mean "resnet20"?
+  e.yaml:3:25: unknown key "in_chanels" in model; did you mean "in_channels"?
+  e.yaml:4:9: epochs: expected an integer, got the string "ten"
+  e.yaml:6:12: missing key "lr" in optimizer
+  e.yaml:6:34: optimizer.momentum: has to be at least 0.0 and below 1.0 but is 2.0
+  e.yaml:9:5: missing key "size" in train_transforms[0] (there is "sise")
+  e.yaml:10:12: train_transforms[1].name: expected one of random_crop, random_horizontal_flip, random_resized_crop, center_crop, resize, resize_shorter_side, normalize, random_erasing, got "flop"
+  e.yaml:11:1: unknown key "seeds"; did you mean "seed"?)"},
     {"ListAtTheTop",
      {.name = "- 1\n", .data = "", .model = "", .epochs = "", .batch_size = "", .optimizer = ""},
      "e.yaml:1:1: expected a map, got a list"},

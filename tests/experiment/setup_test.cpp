@@ -102,17 +102,49 @@ TEST(OpenDatasets, NeedsAsManyClassesAsTheModel) {
             }),
             "experiment tiny: model.num_classes is 3, but the training data has 2 classes");
   EXPECT_EQ(error_text([] {
-              detail::open_datasets(folder_experiment({"a", "b"}, {"a"}, "2"));
+              detail::open_test_set(folder_experiment({"a", "b"}, {"a"}, "2"));
             }),
-            "experiment tiny: model.num_classes is 2, but the test data has 1 classes");
+            "experiment tiny: model.num_classes is 2, but the test data has 1 class");
 }
 
 TEST(OpenDatasets, NeedsTheSameFoldersForTrainingAndTest) {
   EXPECT_EQ(error_text([] {
               detail::open_datasets(folder_experiment({"a", "b"}, {"a", "c"}, "2"));
             }),
-            "experiment tiny: the folders of data.train and data.test do not have the same names");
+            R"(data.test: its folders are not those of data.train: it lacks "b"; data.train lacks "c")");
+  EXPECT_EQ(error_text([] {
+              detail::open_datasets(folder_experiment({"a", "b"}, {"a"}, "2"));
+            }),
+            R"(data.test: its folders are not those of data.train: it lacks "b")");
   EXPECT_EQ(detail::open_datasets(folder_experiment({"a", "b"}, {"a", "b"}, "2")).test->size(), 2);
+}
+
+TEST(OpenDatasets, NamesTheKeyOfWhatIsWrong) {
+  const auto none = test::fresh_path("none").string();
+  Experiment folder = folder_experiment({"a"}, {"a"}, "1");
+  auto& source = std::get<ImageFolderSource>(folder.data);
+  source.test = none;
+  EXPECT_EQ(error_text([&] { detail::open_datasets(folder); }),
+            "data.test: there is no " + none + "; data that has moved is named with --set data.test=PATH");
+  source.test = source.train + "/a";
+  EXPECT_EQ(error_text([&] { detail::open_datasets(folder); }),
+            "data.test: ImageFolder: " + source.test + ": there are no class folders");
+
+  const auto empty = test::fresh_path("empty").string();
+  write_file_atomically(empty, "");
+  const auto images = test::fresh_path("images").string();
+  using std::string_literals::operator""s;
+  write_file_atomically(images, "\0\0\x08\x03\0\0\0\x01\0\0\0\x01\0\0\0\x02\x10\x20"s);
+  const auto idx = [&](const std::string& of_images, const std::string& of_labels) {
+    const std::string data = text("{kind: idx, train_images: ", of_images, ", train_labels: ", of_labels,
+                                  ", test_images: a, test_labels: b}");
+    return error_text([&] {
+      detail::open_datasets(
+          tiny_experiment({{"data", data}, {"model", "{name: resnet8, in_channels: 1, num_classes: 2}"}}));
+    });
+  };
+  EXPECT_EQ(idx(empty, images).find("data.train_images: " + empty), 0U);
+  EXPECT_EQ(idx(images, empty).find("data.train_labels: " + empty), 0U);
 }
 
 TEST(OpenDatasets, NeedsTheModelsChannels) {

@@ -63,7 +63,8 @@ TEST_F(TrainedModelTest, TakesWeightsOfOtherOriginWithAnExperiment) {
   save_weights(*net, weights);
   EXPECT_EQ(error_text([&] { load_trained_model(weights); }),
             weights.string() +
-                R"(: its header has no "experiment", as weights that Octet trained do; name their experiment)");
+                ": its header has no \"experiment\", as weights that Octet trained do; name their experiment with "
+                "--experiment FILE.yaml");
   EXPECT_EQ(predict(load_trained_model(weights, tiny_experiment()), image()).size(), 3U);
 }
 

@@ -3,7 +3,8 @@
 #include "octet/nn/models.h"
 #include "octet/nn/state.h"
 
-int main(int, char** argv) {
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;  // where to write
   octet::Rng rng(1);
   octet::save_weights(*octet::make_model("resnet18", {.in_channels = 3, .num_classes = 1000}, rng), argv[1]);
 }
