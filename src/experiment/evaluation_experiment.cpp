@@ -44,10 +44,11 @@ class Unasked {
     found_ += text(found_.empty() ? "" : ", ", section, '.', key, ' ', in_quotes(path));
     remedy_ += text(remedy_.empty() ? "" : " ", "--set ", section, '.', key, "=PATH");
   }
-  void throw_if_any(const fs::path& model) const {
+  /// `also`: another way out.
+  void throw_if_any(const fs::path& model, const char* also) const {
     require(found_.empty(), printable(model.string()),
             ": its metadata names paths that are opened only if you ask for them (", found_, "): name them with ",
-            remedy_, ", or an experiment of yours with --data FILE.yaml");
+            remedy_, also);
   }
 
  private:
@@ -74,7 +75,7 @@ Experiment evaluation_experiment(const Experiment& said, const fs::path& model, 
       unasked.add("data", named.key, *named.path);
   if (use.float_weights && experiment.quantization)
     unasked.add("quantization", "weights", experiment.quantization->weights);
-  unasked.throw_if_any(model);
+  unasked.throw_if_any(model, use.float_weights ? "" : ", or an experiment of yours with --data FILE.yaml");
   return experiment;
 }
 

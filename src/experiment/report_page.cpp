@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "octet/base/counted.h"
 #include "octet/experiment/chart.h"
 #include "octet/experiment/system_info.h"
 
@@ -75,10 +76,11 @@ std::string summary(const DeploymentReport& report) {
               ratio(static_cast<double>(a.peak_bytes), static_cast<double>(b.peak_bytes))});
   return out +
          fmt::format(
-             "</table></div>\n<p>{} test images: {} predictions and {} of {} logits differ, in any bit, between the "
+             "</table></div>\n<p>{}: {} predictions and {} of {} logits differ, in any bit, between the "
              "retrained network and the deployed file.</p>\n<p>Speeds are medians, both networks in turn; the memory "
              "is that of a process that only runs batches of 32.</p>\n",
-             report.deployed.images, report.differing_predictions, report.differing_logits, report.logits);
+             counted(report.deployed.images, "test image"), report.differing_predictions, report.differing_logits,
+             report.logits);
 }
 
 /// The points as a series that begins where the run before ended.
@@ -147,9 +149,9 @@ std::string report_page(const DeploymentReport& report) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<title>{0}: float against int8</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}: float against int8</h1>\n"
-      "<p>{2}; {3} {4} on {5} ({6}), oneDNN {7}, Octet {8}</p>\n",
-      escaped(report.name), kStyle, escaped(report.model), report.threads, report.threads == 1 ? "thread" : "threads",
-      escaped(system.cpu), escaped(system.isa), escaped(system.onednn_version), escaped(system.octet_version));
+      "<p>{2}; {3} on {4} ({5}), oneDNN {6}, Octet {7}</p>\n",
+      escaped(report.name), kStyle, escaped(report.model), counted(report.threads, "thread"), escaped(system.cpu),
+      escaped(system.isa), escaped(system.onednn_version), escaped(system.octet_version));
   return page + summary(report) + curves(report) + ranges(report) + timings(report) + "</body>\n</html>\n";
 }
 
