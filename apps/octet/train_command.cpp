@@ -33,8 +33,12 @@ std::optional<octet::RunResult> run_experiment(const char* command_name, const T
   }
   if (result.complete) return result;
   const octet::RunDirectory directory{result.directory};
-  fmt::print("\nstopped after step {}; to go on:\n  octet {} {} --resume --run-dir {}\n", result.steps, command_name,
-             shell_quote(directory.experiment()), shell_quote(directory.root));
+  std::string settings;  // the directory's experiment has those of the start
+  if (command.resume)
+    for (const octet::Override& change : command.overrides)
+      settings += " --set " + shell_quote(change.key + '=' + change.value);
+  fmt::print("\nstopped after step {}; to go on:\n  octet {} {} --resume --run-dir {}{}\n", result.steps, command_name,
+             shell_quote(directory.experiment()), shell_quote(directory.root), settings);
   return std::nullopt;
 }
 

@@ -171,10 +171,19 @@ void flatten(const Document& document, const std::string& path, std::map<std::st
 
 /// Where data lies has none: its hash is compared by itself.
 bool has_influence(const std::string& key) {
-  static const std::set<std::string_view> kNone = {
-      "name",       "workers",   "checkpoint_every",  "log_every",         "run_dir",          "data.directory",
-      "data.train", "data.test", "data.train_images", "data.train_labels", "data.test_images", "data.test_labels",
-      "quantization.deploy"};
+  static const std::set<std::string_view> kNone = {"name",
+                                                   "workers",
+                                                   "checkpoint_every",
+                                                   "log_every",
+                                                   "run_dir",
+                                                   "data.directory",
+                                                   "data.train",
+                                                   "data.test",
+                                                   "data.train_images",
+                                                   "data.train_labels",
+                                                   "data.test_images",
+                                                   "data.test_labels",
+                                                   "quantization.deploy"};
   return !kNone.contains(key);
 }
 

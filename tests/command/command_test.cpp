@@ -365,7 +365,7 @@ optimizer: {name: sgd, lr: 0.0001}
   Command resumed(directory_, train);
   EXPECT_THAT(resumed.read_until("train loss"), HasSubstr("resumed after step "));
   resumed.send(SIGINT);
-  resumed.read_all();
+  EXPECT_THAT(resumed.read_all(), HasSubstr("'a run' --set data.train=moved/train --set data.test=moved/test\n"));
   EXPECT_EQ(resumed.exit_code(), 130);
 }
 
