@@ -225,7 +225,7 @@ std::vector<LayerTime> Model::profile(std::span<const float> input, std::int64_t
   const ContextScope scope(state_->source);
   require(repetitions >= 1, "profile: repetitions must be at least 1, got ", repetitions);
   std::vector<float> output(static_cast<std::size_t>(element_count(plan.output_shape())));
-  const kernels::Buffer arena(plan.arena_bytes());
+  const kernels::Buffer arena = plan.make_arena();
   const Memory memory{static_cast<std::byte*>(arena.data()), input.data(), output.data()};
   std::vector<std::vector<double>> times(plan.steps().size());
   for (int i = 0; i < repetitions; ++i) {

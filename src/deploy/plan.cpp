@@ -256,6 +256,7 @@ Plan::Plan(const Program& program, SharedConstants& shared)
     : sliced_steps_(program.sliced_steps), slices_(program.slices) {
   const ArenaLayout layout = lay_out(program);
   arena_bytes_ = layout.bytes;
+  if (const Step* const largest = largest_step(program)) largest_ = largest->name;
   output_shape_ = program.tensors[static_cast<std::size_t>(program.output)].shape;
   Binder binder(program, layout, shared);
   for (const Step& step : program.steps) {
@@ -279,8 +280,13 @@ void Plan::run_step(const BoundStep& step, const Memory& memory) {
   }
 }
 
+kernels::Buffer Plan::make_arena() const {
+  const ContextScope scope(largest_);
+  return kernels::Buffer(arena_bytes_);
+}
+
 void Plan::run(const float* input, float* output) const {
-  const kernels::Buffer arena(arena_bytes_);
+  const kernels::Buffer arena = make_arena();
   run_steps({static_cast<std::byte*>(arena.data()), input, output}, [](std::size_t) {});
 }
 

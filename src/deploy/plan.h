@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "octet/deploy/program.h"
+#include "octet/kernels/memory.h"
 
 namespace octet::deploy {
 
@@ -52,7 +53,8 @@ class Plan {
   }
   const std::vector<BoundStep>& steps() const { return steps_; }
   const Shape& output_shape() const { return output_shape_; }
-  std::int64_t arena_bytes() const { return arena_bytes_; }
+  /// For one run. Throws Error, naming the step that needs most of it, when there is no memory.
+  kernels::Buffer make_arena() const;
 
   /// What the plan itself takes, about.
   std::int64_t own_bytes() const { return own_bytes_; }
@@ -65,6 +67,7 @@ class Plan {
   std::int64_t slices_;
   Shape output_shape_;
   std::int64_t arena_bytes_ = 0, own_bytes_ = 0;
+  std::string largest_;  // step
 };
 
 /// Where each storage lies in the arena: those that are alive at the same time do not overlap.

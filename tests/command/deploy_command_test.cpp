@@ -138,7 +138,7 @@ TEST(OctetBench, RefusesASmallFileThatAsksForMuchMemory) {
 TEST(OctetBench, RefusesWhatIsNoModel) {
   const Answer answer = octet("bench " + std::string(OCTET_TEST_DATA) + "/images/rgb.png");
   EXPECT_EQ(answer.exit_code, 1);
-  EXPECT_THAT(answer.output, HasSubstr("rgb.png: not an ONNX model, or a damaged one"));
+  EXPECT_THAT(answer.output, HasSubstr("rgb.png: this is an image, not an ONNX model"));
 }
 
 }  // namespace

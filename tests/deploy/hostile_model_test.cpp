@@ -8,6 +8,7 @@
 #include "octet/deploy/model.h"
 #include "octet/graph/onnx_writer.h"
 #include "octet/kernels/memory.h"
+#include "support/address_space_limit.h"
 #include "support/error_text.h"
 #include "support/graph_builder.h"
 
@@ -53,6 +54,21 @@ TEST(HostileModel, IsLoadedWithoutMemoryForItsImages) {
   EXPECT_EQ(model.output_shape(), (Shape{-1, 1, 16384, 8192}));
   EXPECT_GT(model.run_bytes(2), std::int64_t{2} << 30);
   EXPECT_EQ(kernels::memory_statistics().system_allocations, before);
+}
+
+TEST(HostileModel, ThatRunsOutOfMemoryIsNamedWithItsLayer) {
+  constexpr std::int64_t kSize = 2048, kLimit = std::int64_t{150} << 20;
+  GraphBuilder b;
+  const int x = b.input("x", {-1, 1, kSize, kSize});  // 16 MB
+  const int w = b.constant({64, 1, 1, 1}, std::vector<float>(64, 1.0F));
+  const int last = b.constant({1, 64, 1, 1}, std::vector<float>(64, 1.0F));
+  const Model model =
+      Model::parse(write_onnx(b.finish({b.node("conv2d", {b.node("conv2d", {x, w}, {}), last}, {})})), "m.onnx");
+  const std::vector<float> image(kSize * kSize);
+  std::vector<float> y(image.size());
+  kernels::release_cached_memory();
+  const test::AddressSpaceLimit limit(kLimit);
+  EXPECT_TRUE(error_text([&] { model.run(image, 1, y); }).starts_with("m.onnx.conv2d_0: out of memory: "));
 }
 
 TEST(HostileModel, MayAskForWhatItsUserAllows) {
