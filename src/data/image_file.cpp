@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <utility>
 
 namespace {
 
@@ -37,6 +38,7 @@ void* limited_realloc(void* old, std::size_t size) {
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/data/grey.h"
 #include "octet/data/jpeg_file.h"
 #include "octet/data/png_structure.h"
 
@@ -77,6 +79,41 @@ struct Size {
   int height = 0, width = 0;
 };
 
+constexpr std::string_view kReadForms =
+    "PNG, JPEG (also progressive and CMYK) and BMP without compression (1, 4, 8, 16, 24 or 32 bits) are read";
+
+// stb_image's words for it are "BMP RLE" and "BMP JPEG/PNG".
+void check_bmp_compression(std::string_view bytes, const std::string& source) {
+  constexpr std::size_t kHeaderSize = 14, kCompression = 30, kOldHeader = 12;
+  constexpr const char* kNames[] = {"none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG"};
+  if (!bytes.starts_with("BM") || bytes.size() < kCompression + 4) return;
+  const auto number = [&](std::size_t offset) {
+    const unsigned char* at = as_bytes(bytes) + offset;
+    return std::uint32_t{at[0]} | std::uint32_t{at[1]} << 8 | std::uint32_t{at[2]} << 16 | std::uint32_t{at[3]} << 24;
+  };
+  const std::uint32_t compression = number(kCompression);
+  if (number(kHeaderSize) == kOldHeader || compression == 0 || compression == 3) return;
+  fail(source, ": byte ", kCompression, ": a BMP with compression ", compression, " (",
+       compression < std::size(kNames) ? kNames[compression] : "unknown", "); ", kReadForms);
+}
+
+// Grey or colour, without transparency, from what stb_image gives: grey, grey and alpha, colour, or colour and alpha.
+Image in_channels(Image decoded, std::int64_t channels) {
+  if (decoded.channels == channels) return decoded;
+  const bool colour = decoded.channels >= 3;
+  Image image{.height = decoded.height, .width = decoded.width, .channels = channels};
+  image.pixels.reserve(static_cast<std::size_t>(image.height * image.width * channels));
+  for (std::size_t i = 0; i < decoded.pixels.size(); i += static_cast<std::size_t>(decoded.channels)) {
+    const std::uint8_t* pixel = &decoded.pixels[i];
+    if (channels == 3) {
+      image.pixels.insert(image.pixels.end(), {pixel[0], pixel[colour ? 1 : 0], pixel[colour ? 2 : 0]});
+    } else {
+      image.pixels.push_back(colour ? grey_of(pixel[0], pixel[1], pixel[2]) : pixel[0]);
+    }
+  }
+  return image;
+}
+
 Size read_size(std::string_view bytes, const std::string& source) {
   Size size;
   int channels = 0;
@@ -84,6 +121,9 @@ Size read_size(std::string_view bytes, const std::string& source) {
   const int known =
       stbi_info_from_memory(as_bytes(bytes), static_cast<int>(bytes.size()), &size.width, &size.height, &channels);
   require(known != 0, source, ": not a readable PNG, JPEG or BMP image (", stbi_failure_reason(), ")");
+  // A BMP whose rows go from the top to the bottom has a negative height.
+  if (bytes.starts_with("BM") && size.height < 0 && size.height > std::numeric_limits<int>::min())
+    size.height = -size.height;
   return size;
 }
 
@@ -103,6 +143,9 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const std::str
   require(!bytes.empty(), source, ": not a readable PNG, JPEG or BMP image (empty file)");
   if (is_jpeg(bytes)) return decode_jpeg(bytes, channels, source, limits);
   check_png_structure(bytes, source);
+  check_bmp_compression(bytes, source);
+  const std::string compacted = without_empty_png_data(bytes);
+  if (!compacted.empty()) bytes = compacted;
   const auto [height, width] = read_size(bytes, source);
   limits.check(height, width, source);
 
@@ -115,15 +158,15 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const std::str
   int file_channels = 0;
   const std::unique_ptr<stbi_uc, decltype(&std::free)> pixels(
       stbi_load_from_callbacks(&callbacks, &reader, &decoded.width, &decoded.height, &file_channels,
-                               static_cast<int>(channels)),
+                               /*desired_channels=*/0),
       &std::free);
   require(!reader.past_end, source, ": byte ", bytes.size(), ": truncated image, the file ends before its pixels do");
   require(pixels != nullptr, source, ": near byte ", reader.position, ": damaged image (", stbi_failure_reason(), ")");
   require(decoded.height == height && decoded.width == width, source, ": damaged image, its size is announced as ",
           height, 'x', width, " and as ", decoded.height, 'x', decoded.width);
-  Image image{.height = height, .width = width, .channels = channels};
-  image.pixels.assign(pixels.get(), pixels.get() + image.height * image.width * channels);
-  return image;
+  Image image{.height = height, .width = width, .channels = file_channels};
+  image.pixels.assign(pixels.get(), pixels.get() + image.height * image.width * image.channels);
+  return in_channels(std::move(image), channels);
 }
 
 Image read_image(const std::filesystem::path& path, std::int64_t channels, const ImageLimits& limits) {

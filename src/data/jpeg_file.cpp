@@ -12,6 +12,7 @@
 #include <jerror.h>
 
 #include "octet/base/error.h"
+#include "octet/data/grey.h"
 
 namespace octet {
 namespace {
@@ -86,10 +87,18 @@ Image from_cmyk(const Image& cmyk, std::int64_t channels) {
                        blue = product(pixel[2], pixel[3]);
     if (channels == 3) {
       image.pixels.insert(image.pixels.end(), {red, green, blue});
-    } else {  // 0.299 red + 0.587 green + 0.114 blue, as in JFIF
-      image.pixels.push_back(static_cast<std::uint8_t>((19595U * red + 38470U * green + 7471U * blue + 32768U) >> 16));
+    } else {
+      image.pixels.push_back(grey_of(red, green, blue));
     }
   }
+  return image;
+}
+
+Image from_rgb(const Image& rgb) {
+  Image image{.height = rgb.height, .width = rgb.width, .channels = 1};
+  image.pixels.reserve(rgb.pixels.size() / 3);
+  for (std::size_t i = 0; i < rgb.pixels.size(); i += 3)
+    image.pixels.push_back(grey_of(rgb.pixels[i], rgb.pixels[i + 1], rgb.pixels[i + 2]));
   return image;
 }
 
@@ -112,8 +121,10 @@ Image decode_jpeg(std::string_view bytes, std::int64_t channels, const std::stri
           " components, which stand for no known colours");
 
   const bool cmyk = state.jpeg_color_space == JCS_CMYK || state.jpeg_color_space == JCS_YCCK;
-  state.out_color_space = cmyk ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  Image image{.height = state.image_height, .width = state.image_width, .channels = cmyk ? 4 : channels};
+  // Grey is made from the colours, as Pillow's convert("L") does: the file's own brightness differs by their rounding.
+  const bool grey = channels == 1 && state.jpeg_color_space == JCS_GRAYSCALE;
+  state.out_color_space = cmyk ? JCS_CMYK : grey ? JCS_GRAYSCALE : JCS_RGB;
+  Image image{.height = state.image_height, .width = state.image_width, .channels = cmyk ? 4 : grey ? 1 : 3};
   image.pixels.resize(static_cast<std::size_t>(image.height * image.width * image.channels));
   const bool has_pixels = decoder.succeeds([&] {
     jpeg_start_decompress(&state);
@@ -125,7 +136,8 @@ Image decode_jpeg(std::string_view bytes, std::int64_t channels, const std::stri
     jpeg_finish_decompress(&state);
   });
   if (!has_pixels) decoder.report(bytes.size(), source);
-  return cmyk ? from_cmyk(image, channels) : image;
+  if (cmyk) return from_cmyk(image, channels);
+  return image.channels == channels ? image : from_rgb(image);
 }
 
 }  // namespace octet

@@ -41,8 +41,29 @@ void DataLoader::set_epoch(std::int64_t epoch, std::int64_t start_batch) {
   require(epoch >= 0, "DataLoader: epoch must not be negative (", epoch, ")");
   require(start_batch >= 0 && start_batch <= batches(), "DataLoader: start_batch must be 0 to ", batches(), " (",
           start_batch, ")");
-  epoch_ = epoch;
-  start_batch_ = start_batch;
+  next_pass_.set({epoch, start_batch});
+}
+
+std::int64_t DataLoader::epoch() const { return next_pass_.get().epoch; }
+
+DataLoader::NextPass& DataLoader::NextPass::operator=(const NextPass& other) {
+  set(other.get());
+  return *this;
+}
+
+DataLoader::Position DataLoader::NextPass::get() const {
+  const std::lock_guard lock(mutex_);
+  return position_;
+}
+
+void DataLoader::NextPass::set(const Position& position) {
+  const std::lock_guard lock(mutex_);
+  position_ = position;
+}
+
+DataLoader::Position DataLoader::NextPass::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(position_, {.epoch = position_.epoch + 1});
 }
 
 std::int64_t DataLoader::batches() const {
@@ -55,11 +76,11 @@ std::int64_t DataLoader::samples() const {
   return options_.drop_last ? batches() * options_.batch_size : dataset_->size();
 }
 
-std::vector<std::int64_t> DataLoader::sample_order() const {
+std::vector<std::int64_t> DataLoader::sample_order(std::int64_t epoch) const {
   std::vector<std::int64_t> order(static_cast<std::size_t>(dataset_->size()));
   std::iota(order.begin(), order.end(), std::int64_t{0});
   if (!options_.shuffle) return order;
-  Rng rng = epoch_rng(options_.seed, epoch_).fork(kOrderTag);
+  Rng rng = epoch_rng(options_.seed, epoch).fork(kOrderTag);
   for (std::size_t i = order.size() - 1; i > 0; --i) {
     std::swap(order[i], order[rng.below(static_cast<std::uint32_t>(i + 1))]);
   }
@@ -67,15 +88,16 @@ std::vector<std::int64_t> DataLoader::sample_order() const {
 }
 
 DataLoader::Iterator DataLoader::begin() const {
-  auto make = [dataset = dataset_, transform = transform_, order = sample_order(), size = options_.batch_size,
-               rng = epoch_rng(options_.seed, epoch_)](std::int64_t batch) {
+  const auto [epoch, first_batch] = next_pass_.take();
+  auto make = [dataset = dataset_, transform = transform_, order = sample_order(epoch), size = options_.batch_size,
+               rng = epoch_rng(options_.seed, epoch)](std::int64_t batch) {
     const std::int64_t first = batch * size;
     const std::int64_t count = std::min(size, static_cast<std::int64_t>(order.size()) - first);
     const auto indices = std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
     return make_batch(*dataset, indices, transform, rng);
   };
   const Prefetcher::Options options{
-      .first = start_batch_, .last = batches(), .workers = options_.workers, .depth = options_.prefetch};
+      .first = first_batch, .last = batches(), .workers = options_.workers, .depth = options_.prefetch};
   return Iterator(std::make_unique<Prefetcher>(std::move(make), options), options.last - options.first);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "octet/data/batch.h"
@@ -18,6 +19,9 @@ class Prefetcher;
 /// The batches of an epoch:
 ///
 ///     for (const auto& [images, labels] : train) ...
+///
+/// Each pass is the next epoch, with another order and other random choices, also of a const loader: which epoch comes
+/// next is all that a pass changes, and several threads may begin passes at once. A pass that is left early counts.
 ///
 /// What sample i becomes depends on (seed, epoch, i) only, and the order of the samples on (seed, epoch) only: batches
 /// are the same for any number of workers and for an epoch that starts in its middle.
@@ -36,10 +40,11 @@ class DataLoader {
   /// Throws Error if an option is out of its range or the dataset is empty.
   DataLoader(std::shared_ptr<const Dataset> dataset, const Options& options, Transform transform = {});
 
-  /// What the next begin() iterates: this epoch, without its first `start_batch` batches (a resumed run needs that).
+  /// Where it goes on: the next pass is this epoch, without its first `start_batch` batches (a resumed run needs that).
   /// A new loader is at epoch 0, batch 0. Throws Error for negative numbers or start_batch > batches().
   void set_epoch(std::int64_t epoch, std::int64_t start_batch = 0);
-  std::int64_t epoch() const { return epoch_; }
+  /// The epoch of the next pass.
+  std::int64_t epoch() const;
 
   /// Batches of a whole epoch.
   std::int64_t batches() const;
@@ -48,18 +53,36 @@ class DataLoader {
   const Dataset& dataset() const { return *dataset_; }
   const Options& options() const { return options_; }
 
-  /// Starts the background threads; they end with the iterator. An error of a thread is thrown where its batch is due.
+  /// Begins a pass. Starts the background threads; they end with the iterator. An error of a thread is thrown where its
+  /// batch is due.
   Iterator begin() const;
   std::default_sentinel_t end() const { return {}; }
 
  private:
-  std::vector<std::int64_t> sample_order() const;
+  struct Position {
+    std::int64_t epoch = 0, batch = 0;
+  };
+  /// The start of the next pass, behind a lock; a copy of a loader goes on from there by itself.
+  class NextPass {
+   public:
+    NextPass() = default;
+    NextPass(const NextPass& other) : position_(other.get()) {}
+    NextPass& operator=(const NextPass& other);
+    Position get() const;
+    void set(const Position& position);
+    Position take();  ///< and goes on to the next epoch
+
+   private:
+    mutable std::mutex mutex_;
+    Position position_;
+  };
+
+  std::vector<std::int64_t> sample_order(std::int64_t epoch) const;
 
   std::shared_ptr<const Dataset> dataset_;
   Options options_;
   Transform transform_;
-  std::int64_t epoch_ = 0;
-  std::int64_t start_batch_ = 0;
+  mutable NextPass next_pass_;
 };
 
 /// Goes over an epoch once. It shares the dataset and stays valid without its loader. Movable, not copyable.

@@ -19,11 +19,55 @@ std::size_t big_endian(std::string_view bytes, std::size_t offset) {
   return value;
 }
 
+// What the standard allows: grey 1 to 16 bits, palettes 1 to 8, the others 8 and 16.
+bool known_kind(int depth, int colour) {
+  const bool whole = depth == 8 || depth == 16, part = depth == 1 || depth == 2 || depth == 4;
+  return colour == 0   ? whole || part
+         : colour == 3 ? depth == 8 || part
+                       : (colour == 2 || colour == 4 || colour == 6) && whole;
+}
+
+struct Chunk {
+  std::size_t offset, length;  // where its frame begins, and the bytes of its data
+  std::string_view type;
+};
+
+// What has been seen of a PNG; the decoder behind relies on this order.
+struct Order {
+  bool header = false, palette = false, data = false, data_ended = false;
+  std::size_t data_bytes = 0;
+
+  void add(const Chunk& chunk, std::string_view bytes, const std::string& source) {
+    const auto check = [&](bool holds, std::string_view rule) {
+      require(holds, source, ": byte ", chunk.offset, ": damaged PNG, ", rule);
+    };
+    check(chunk.type != "CgBI", "an iPhone's own form (CgBI), which is no PNG");
+    check(header || chunk.type == "IHDR", "the first chunk is not IHDR");
+    if (chunk.type == "IHDR") {
+      check(!header && chunk.length == 13, "IHDR is not one chunk of 13 bytes");
+      const std::string_view at = bytes.substr(chunk.offset + 8);
+      check(known_kind(at[8], at[9]), text("depth ", int{at[8]}, " does not go with colour type ", int{at[9]}));
+      header = true;
+    } else if (chunk.type == "PLTE") {
+      check(!palette && !data, "PLTE comes twice or behind the data");
+      palette = true;
+    } else if (chunk.type == "IDAT") {
+      check(!data_ended, "its IDAT chunks do not follow each other");
+      data = true;
+      data_bytes += chunk.length;
+    } else if (chunk.type == "IEND") {
+      check(data_bytes > 0, "there is no data in IDAT");
+    }
+    data_ended = data && chunk.type != "IDAT";
+  }
+};
+
 }  // namespace
 
 void check_png_structure(std::string_view bytes, const std::string& source) {
   if (!bytes.starts_with(kSignature)) return;
   std::size_t offset = kSignature.size();
+  Order order;
   for (bool ended = false; !ended;) {
     const std::size_t left = bytes.size() - offset;
     require(left >= kChunkFrame, source, ": byte ", offset, ": truncated PNG, a chunk is missing");
@@ -35,9 +79,24 @@ void check_png_structure(std::string_view bytes, const std::string& source) {
         crc32_z(0, reinterpret_cast<const unsigned char*>(type_and_data.data()), type_and_data.size());
     require(checksum == big_endian(bytes, offset + 8 + length), source, ": byte ", offset,
             ": damaged PNG, the checksum of a chunk does not match");
-    ended = type_and_data.substr(0, 4) == "IEND";
+    const Chunk chunk{offset, length, type_and_data.substr(0, 4)};
+    order.add(chunk, bytes, source);
+    ended = chunk.type == "IEND";
     offset += kChunkFrame + length;
   }
+}
+
+std::string without_empty_png_data(std::string_view bytes) {
+  constexpr std::string_view kEmpty("\0\0\0\0IDAT", 8);
+  if (!bytes.starts_with(kSignature) || bytes.find(kEmpty) == std::string_view::npos) return {};
+  std::string kept(kSignature);
+  for (std::size_t offset = kSignature.size(); bytes.size() - offset >= kChunkFrame;) {
+    const std::string_view chunk = bytes.substr(offset, kChunkFrame + big_endian(bytes, offset));
+    if (!chunk.starts_with(kEmpty)) kept += chunk;
+    offset += chunk.size();
+    if (chunk.substr(4, 4) == "IEND") break;
+  }
+  return kept;
 }
 
 }  // namespace octet

@@ -16,7 +16,7 @@ struct Window {
 Image crop(const Image& image, const Window& window);
 
 /// Bilinear with half-pixel centres; when it shrinks, the filter is widened so that every pixel counts (as Pillow and
-/// torchvision's antialias do). Values are rounded to nearest. Sizes are positive (asserted).
+/// torchvision's antialias do), with Pillow's pixels. Sizes are positive (asserted).
 Image resize(const Image& image, Size2 size);
 
 }  // namespace octet

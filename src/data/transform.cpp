@@ -24,10 +24,10 @@ void check_probability(const char* step, float p) {
   require(p >= 0.0F && p <= 1.0F, step, ": p must be 0 to 1 (", p, ")");
 }
 
-void check_scale_and_ratio(const char* step, float min_scale, float max_scale, float min_ratio, float max_ratio) {
+void check_scale_and_ratio(const char* step, float min_scale, float max_scale, double min_ratio, double max_ratio) {
   require(min_scale > 0.0F && min_scale <= max_scale && max_scale <= 1.0F, step,
           ": needs 0 < min_scale <= max_scale <= 1 (", min_scale, ", ", max_scale, ")");
-  require(min_ratio > 0.0F && min_ratio <= max_ratio && std::isfinite(max_ratio), step,
+  require(min_ratio > 0.0 && min_ratio <= max_ratio && std::isfinite(max_ratio), step,
           ": needs 0 < min_ratio <= max_ratio (", min_ratio, ", ", max_ratio, ")");
 }
 
@@ -96,7 +96,7 @@ Image run(const RandomHorizontalFlip& step, Image image, Rng& rng) {
 }
 
 // The largest middle part whose proportions are allowed, for images in which no random part fits.
-Window largest_center(const Image& image, float min_ratio, float max_ratio) {
+Window largest_center(const Image& image, double min_ratio, double max_ratio) {
   const double height = static_cast<double>(image.height), width = static_cast<double>(image.width);
   Window window{0, 0, image.height, image.width};
   if (width / height < min_ratio) window.height = std::max<std::int64_t>(1, std::lrint(width / min_ratio));
@@ -109,8 +109,8 @@ Window largest_center(const Image& image, float min_ratio, float max_ratio) {
 Window random_window(const RandomResizedCrop& step, const Image& image, Rng& rng) {
   const double area = static_cast<double>(image.height) * static_cast<double>(image.width);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const auto [width, height] =
-        random_sides(rng, area, step.min_scale, step.max_scale, step.min_ratio, step.max_ratio);
+    const auto [width, height] = random_sides(rng, area, step.min_scale, step.max_scale,
+                                              static_cast<float>(step.min_ratio), static_cast<float>(step.max_ratio));
     if (height < 1 || width < 1 || height > image.height || width > image.width) continue;
     const std::int64_t top = random_offset(rng, image.height - height);
     return {top, random_offset(rng, image.width - width), height, width};
@@ -122,16 +122,20 @@ Image run(const RandomResizedCrop& step, Image image, Rng& rng) {
   return resize(crop(image, random_window(step, image, rng)), step.size);
 }
 
-Image run(const CenterCrop& step, Image image, Rng&) {
-  require(image.height >= step.size.h && image.width >= step.size.w, "CenterCrop: image of ", image.height, 'x',
-          image.width, " is smaller than the crop (", step.size, ")");
-  return crop(image, {(image.height - step.size.h) / 2, (image.width - step.size.w) / 2, step.size.h, step.size.w});
+// Where the middle begins: half of the rest, rounded half to even. What is missing is padded, the smaller half in
+// front.
+std::int64_t center_offset(std::int64_t length, std::int64_t crop_length) {
+  if (crop_length > length) return -((crop_length - length) / 2);
+  const std::int64_t rest = length - crop_length;
+  return rest / 2 + (rest % 2) * (rest / 2 % 2);
 }
 
-Image run(const Resize& step, Image image, Rng&) {
-  if (image.height == step.size.h && image.width == step.size.w) return image;
-  return resize(image, step.size);
+Image run(const CenterCrop& step, Image image, Rng&) {
+  return crop(image, {center_offset(image.height, step.size.h), center_offset(image.width, step.size.w), step.size.h,
+                      step.size.w});
 }
+
+Image run(const Resize& step, Image image, Rng&) { return resize(image, step.size); }
 
 Image run(const ResizeShorterSide& step, Image image, Rng& rng) {
   const std::int64_t shorter = std::min(image.height, image.width);

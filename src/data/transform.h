@@ -14,7 +14,8 @@
 
 namespace octet {
 
-/// Surrounds the image with `padding` black pixels on each side, then cuts out a random window.
+/// Surrounds the image with `padding` black pixels on each side, then cuts out a random window. The image with its
+/// padding must be at least as large.
 struct RandomCrop {
   Size2 size;
   std::int64_t padding = 0;
@@ -25,24 +26,27 @@ struct RandomHorizontalFlip {
   float p = 0.5F;
 };
 
-/// Cuts out a random part of `scale` times the area and of a width / height within `ratio`, and resizes it.
+/// Cuts out a random part of `scale` times the area and of a width / height within `ratio`, and resizes it. Where ten
+/// random parts do not fit, it is the largest middle part of an allowed ratio.
 struct RandomResizedCrop {
   Size2 size;
   float min_scale = 0.08F, max_scale = 1.0F;
-  float min_ratio = 3.0F / 4, max_ratio = 4.0F / 3;
+  double min_ratio = 3.0 / 4, max_ratio = 4.0 / 3;
 };
 
-/// Cuts out the middle; the image must be at least as large.
+/// Cuts out the middle, from half of the rest on (rounded half to even). A smaller image is padded with black first.
 struct CenterCrop {
   Size2 size;
 };
 
-/// Resizes to exactly this size, whatever the shape of the image.
+/// Resizes to exactly this size, whatever the shape of the image: bilinear, and widened where it shrinks (antialias),
+/// with Pillow's pixels. Unlike torchvision's, one number stands for both sides; its Resize(n) is ResizeShorterSide.
 struct Resize {
   Size2 size;
 };
 
-/// Resizes so that the shorter side gets this length and the shape is kept (torchvision's Resize with one number).
+/// Resizes so that the shorter side gets this length and the shape is kept (torchvision's Resize with one number); the
+/// longer side is cut off to whole pixels. No side may become longer than 16384.
 struct ResizeShorterSide {
   std::int64_t length;
 };

@@ -58,7 +58,7 @@ struct WarmupSpec {
 /// lr is their base_lr or max_lr.
 struct ConstantSpec {};
 struct StepSpec {
-  std::vector<std::int64_t> milestones;  ///< epochs, ascending
+  std::vector<std::int64_t> milestones;  ///< epochs of the run, warm-up included; ascending
   double gamma = 0.1;
 };
 struct CosineSpec {

@@ -121,8 +121,8 @@ RandomResizedCrop parse_random_resized_crop(Fields& step) {
   RandomResizedCrop crop{.size = get_size(step, "size")};
   crop.min_scale = get_float(step, "min_scale", kArea, crop.min_scale);
   crop.max_scale = get_float(step, "max_scale", kArea, crop.max_scale);
-  crop.min_ratio = get_float(step, "min_ratio", kAspect, crop.min_ratio);
-  crop.max_ratio = get_float(step, "max_ratio", kAspect, crop.max_ratio);
+  crop.min_ratio = step.get_real("min_ratio", kAspect, crop.min_ratio);
+  crop.max_ratio = step.get_real("max_ratio", kAspect, crop.max_ratio);
   step.require_at(crop.min_scale <= crop.max_scale, "min_scale", "is greater than max_scale");
   step.require_at(crop.min_ratio <= crop.max_ratio, "min_ratio", "is greater than max_ratio");
   return crop;
@@ -275,10 +275,6 @@ ScheduleSpec parse_schedule(Fields& schedule, std::optional<std::int64_t> epochs
         schedule.get_real("warmup_start_factor", {.min = 0, .max = 1, .open_min = true}, spec.warmup.start_factor);
     schedule.require_at(!epochs || spec.warmup.epochs < static_cast<double>(*epochs), "warmup_epochs",
                         text("has to be less than epochs (", epochs.value_or(0), ")"));
-    const auto* const step = std::get_if<StepSpec>(&spec.curve);
-    schedule.require_at(
-        !step || step->milestones.empty() || static_cast<double>(step->milestones.front()) >= spec.warmup.epochs,
-        "milestones", "the first one is within warmup_epochs");
   }
   schedule.finish();
   return spec;

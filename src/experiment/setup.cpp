@@ -179,7 +179,8 @@ Schedule make_schedule(const ScheduleSpec& spec, double base_lr, std::int64_t st
   Schedule schedule = ConstantSchedule{base_lr};
   if (const auto* step = std::get_if<StepSpec>(&spec.curve)) {
     StepSchedule steps{.base_lr = base_lr, .milestones = {}, .gamma = step->gamma};
-    // with_warmup() delays the schedule; milestones, none of them within the warm-up, count from the start of the run.
+    // with_warmup() delays the schedule; milestones count from the start of the run. Those within the warm-up become
+    // negative: the first step behind it is already lower, as with PyTorch's SequentialLR.
     for (std::int64_t epoch : step->milestones) steps.milestones.push_back(epoch * steps_per_epoch - warmup);
     schedule = steps;
   } else if (const auto* cosine = std::get_if<CosineSpec>(&spec.curve)) {

@@ -78,8 +78,8 @@ Document write(const RandomResizedCrop& s) {
                         {"size", write(s.size)},
                         {"min_scale", shortest(s.min_scale)},
                         {"max_scale", shortest(s.max_scale)},
-                        {"min_ratio", shortest(s.min_ratio)},
-                        {"max_ratio", shortest(s.max_ratio)}});
+                        {"min_ratio", s.min_ratio},
+                        {"max_ratio", s.max_ratio}});
 }
 Document write(const CenterCrop& s) { return Document::map({{"name", "center_crop"}, {"size", write(s.size)}}); }
 Document write(const Resize& s) { return Document::map({{"name", "resize"}, {"size", write(s.size)}}); }

@@ -73,6 +73,13 @@ double rate(const OneCycleSchedule& s, std::int64_t step) {
   return cosine(s.max_lr, last, (t - peak) / (end - peak));
 }
 
+// What a warm-up leads to.
+template <typename S>
+double initial_rate(const S& s) {
+  return rate(s, 0);
+}
+double initial_rate(const StepSchedule& s) { return s.base_lr; }
+
 }  // namespace
 
 StepSchedule StepSchedule::every(std::int64_t step_size, std::int64_t total_steps, double base_lr, double gamma) {
@@ -99,11 +106,10 @@ Schedule Schedule::with_warmup(std::int64_t steps, double start_factor) const {
 
 double Schedule::lr(std::int64_t step) const {
   require(step >= 0, "schedule: step must not be negative (step ", step, ")");
-  const std::int64_t after = std::max<std::int64_t>(step - warmup_steps_, 0);
-  const double lr = std::visit([after](const auto& c) { return rate(c, after); }, curve_);
-  if (step >= warmup_steps_) return lr;
+  if (step >= warmup_steps_) return std::visit([&](const auto& c) { return rate(c, step - warmup_steps_); }, curve_);
+  const double initial = std::visit([](const auto& c) { return initial_rate(c); }, curve_);
   const double t = static_cast<double>(step) / static_cast<double>(warmup_steps_);
-  return lr * (warmup_factor_ + (1.0 - warmup_factor_) * t);
+  return initial * (warmup_factor_ + (1.0 - warmup_factor_) * t);
 }
 
 }  // namespace octet

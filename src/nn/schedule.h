@@ -14,17 +14,18 @@ struct ConstantSchedule {
   double base_lr;
 };
 
-/// base_lr * gamma^k, k the number of milestones that are <= step.
+/// base_lr * gamma^k, k the number of milestones that are <= step (PyTorch's MultiStepLR).
 struct StepSchedule {
   double base_lr;
-  std::vector<std::int64_t> milestones;  ///< ascending
+  std::vector<std::int64_t> milestones;  ///< ascending; those that are not positive have passed at step 0
   double gamma = 0.1;
 
   /// A milestone every `step_size` steps up to `total_steps`.
   static StepSchedule every(std::int64_t step_size, std::int64_t total_steps, double base_lr, double gamma = 0.1);
 };
 
-/// Half a cosine from base_lr at step 0 to eta_min at `total_steps` (PyTorch's T_max), then eta_min.
+/// Half a cosine from base_lr at step 0 to eta_min at `total_steps` (the T_max of PyTorch's CosineAnnealingLR), then
+/// eta_min; PyTorch's rises again.
 struct CosineSchedule {
   double base_lr;
   std::int64_t total_steps;
@@ -32,7 +33,8 @@ struct CosineSchedule {
 };
 
 /// PyTorch's OneCycleLR with cosine annealing: max_lr/div_factor up to max_lr over the first pct_start of the steps,
-/// then down to max_lr/div_factor/final_div_factor at step total_steps - 1, where it stays.
+/// then down to max_lr/div_factor/final_div_factor at step total_steps - 1, where it stays. Momentum stays as it is,
+/// as with cycle_momentum=False.
 struct OneCycleSchedule {
   double max_lr;
   std::int64_t total_steps;
@@ -52,8 +54,9 @@ class Schedule {
       : Schedule(Curve(std::move(curve))) {}  // NOLINT: implicit on purpose
   Schedule(Curve curve);                      // NOLINT: implicit on purpose
 
-  /// This schedule delayed by `steps` steps, in which the rate grows linearly from `start_factor` times its first
-  /// value to that value (PyTorch: SequentialLR of LinearLR and this). Throws Error unless start_factor is in (0, 1].
+  /// This schedule delayed by `steps` steps, in which the rate grows linearly from `start_factor` times its initial
+  /// rate to that rate (PyTorch: SequentialLR of LinearLR and this). Milestones do not lower the initial rate: it is
+  /// base_lr, of a cycle its first rate. Throws Error unless start_factor is in (0, 1].
   Schedule with_warmup(std::int64_t steps, double start_factor = 1.0 / 3) const;
 
   /// The learning rate that step `step` >= 0 uses.

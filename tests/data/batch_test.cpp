@@ -66,9 +66,9 @@ TEST(MakeBatch, RefusesImagesOfSeveralSizes) {
 TEST(MakeBatch, NamesTheSampleThatATransformRefuses) {
   const std::vector<std::int64_t> indices = {7, 3};
   EXPECT_EQ(error_text([&] {
-              make_batch(GrowingImages(), indices, {.steps = {CenterCrop{.size = {1, 8}}}}, Rng(1));
+              make_batch(GrowingImages(), indices, {.steps = {RandomCrop{.size = {1, 8}}}}, Rng(1));
             }),
-            "sample 3: CenterCrop: image of 1x4 is smaller than the crop (1x8)");
+            "sample 3: RandomCrop: image of 1x4 with padding 0 is smaller than the crop (1x8)");
 }
 
 TEST(ToTensor, IsABatchOfOne) {

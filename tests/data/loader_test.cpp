@@ -79,8 +79,8 @@ TEST(DataLoader, LeavesOutTheLastBatchIfTold) {
 TEST(DataLoader, ShufflesDifferentlyInEachEpochAndForEachSeed) {
   DataLoader loader(distinct(50), {.batch_size = 8, .shuffle = true, .seed = 1});
   const std::vector<std::int64_t> first = labels_of(epoch_of(loader));
+  loader.set_epoch(0);
   EXPECT_EQ(labels_of(epoch_of(loader)), first);
-  loader.set_epoch(1);
   const std::vector<std::int64_t> second = labels_of(epoch_of(loader));
   EXPECT_NE(second, first);
   DataLoader other(distinct(50), {.batch_size = 8, .shuffle = true, .seed = 2});
@@ -93,6 +93,29 @@ TEST(DataLoader, ShufflesDifferentlyInEachEpochAndForEachSeed) {
     std::ranges::sort(labels);
     EXPECT_EQ(labels, all);
   }
+}
+
+TEST(DataLoader, GoesOnToTheNextEpochWithEachPass) {
+  const auto loader = [] { return DataLoader(distinct(50), {.batch_size = 8, .shuffle = true, .seed = 1}, kRandom); };
+  const auto epoch = [&](std::int64_t number) {
+    DataLoader fresh = loader();
+    fresh.set_epoch(number);
+    return epoch_of(fresh);
+  };
+  DataLoader passes = loader();
+  for (std::int64_t number : {0, 1, 2}) {
+    EXPECT_EQ(passes.epoch(), number);
+    EXPECT_TRUE(epoch_of(passes) == epoch(number)) << number;
+  }
+  EXPECT_FALSE(epoch(0) == epoch(1));
+  passes.set_epoch(5, 3);
+  EXPECT_EQ(epoch_of(passes).size(), 4U);
+  EXPECT_TRUE(epoch_of(passes) == epoch(6)) << "a whole one";
+  for ([[maybe_unused]] const auto& batch : passes) break;
+  EXPECT_EQ(passes.epoch(), 8) << "a pass that is left early counts";
+  DataLoader copy = passes;
+  EXPECT_TRUE(epoch_of(copy) == epoch(8));
+  EXPECT_EQ(passes.epoch(), 8);
 }
 
 TEST(DataLoader, GivesTheSameBatchesForAnyWorkersAndPrefetch) {

@@ -37,6 +37,39 @@ TEST(Schedule, CosineAndOneCycleAreThoseOfPyTorch) {
   EXPECT_EQ(compared, 2);
 }
 
+Schedule schedule_of(const nlohmann::json& golden) {
+  const std::int64_t warmup = golden["warmup"], after = golden["total_steps"].get<std::int64_t>() - warmup;
+  const double lr = golden["base_lr"];
+  const auto curve = [&]() -> Schedule {
+    if (golden["name"] == "step") {
+      StepSchedule step{.base_lr = lr, .milestones = golden["milestones"], .gamma = golden["gamma"]};
+      for (std::int64_t& milestone : step.milestones) milestone -= warmup;
+      return step;
+    }
+    if (golden["name"] == "cosine")
+      return CosineSchedule{.base_lr = lr, .total_steps = after, .eta_min = golden["eta_min"]};
+    if (golden["name"] == "one_cycle")
+      return OneCycleSchedule{.max_lr = lr,
+                              .total_steps = after + 1,
+                              .pct_start = golden["pct_start"],
+                              .div_factor = golden["div_factor"],
+                              .final_div_factor = golden["final_div_factor"]};
+    return ConstantSchedule{lr};
+  }();
+  return warmup > 0 ? curve.with_warmup(warmup, golden["start_factor"]) : curve;
+}
+
+TEST(Schedule, WithAndWithoutWarmupHasTheRatesOfPyTorch) {
+  const nlohmann::json cases = test::load_golden("pytorch_schedules.json")["schedules"];
+  ASSERT_EQ(cases.size(), 96U);
+  for (const nlohmann::json& golden : cases) {
+    const Schedule schedule = schedule_of(golden);
+    const auto expected = golden["lr"].get<std::vector<double>>();
+    for (std::size_t step = 0; step < expected.size(); ++step)
+      ASSERT_NEAR(schedule.lr(static_cast<std::int64_t>(step)), expected[step], 1e-14) << golden << " step " << step;
+  }
+}
+
 TEST(Schedule, ConstantStaysAndStepsFallAtTheirMilestones) {
   EXPECT_EQ(Schedule(ConstantSchedule{.base_lr = 0.3}).lr(1'000'000), 0.3);
   const Schedule steps = StepSchedule{.base_lr = 1.0, .milestones = {3, 5}, .gamma = 0.5};
