@@ -65,7 +65,7 @@ float finite_loss(const Tensor& loss, const detail::Progress& at, double lr) {
 RunResult train(const Experiment& experiment, Observer& observer, const TrainOptions& options) {
   const detail::Datasets data = detail::open_datasets(experiment);
   DataLoader train_data = detail::train_loader(experiment, data.train);
-  const DataLoader test_data = detail::test_loader(experiment, data.test);
+  DataLoader test_data = detail::test_loader(experiment, data.test);
   detail::RunRecord record(experiment, data, options);
   Module& net = *record.network().module;
   const std::unique_ptr<Optimizer> optimizer = detail::make_optimizer(experiment.optimizer, net);
@@ -110,6 +110,7 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
       observer.stepped(step);
     }
     watch.lap();
+    test_data.set_epoch(0);  // random steps in test_transforms are the same each time, also in a resumed run
     const std::optional<Evaluation> test = stopped() ? std::nullopt : evaluate(net, test_data, observer, options.stop);
     if (!test) return record.stop(at, *optimizer);
 
