@@ -6,6 +6,7 @@
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
+#include "octet/base/float_environment.h"
 #include "octet/kernels/channel_sums.h"
 #include "octet/kernels/conv.h"
 #include "octet/kernels/gemm.h"
@@ -239,6 +240,7 @@ Tensor make_conv_gradient(const Tensor& x, ConvGradient gradient) {
 }  // namespace detail
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
+  const FloatEnvironment numbers;
   const ConvShape s = conv2d_shape(x, w, params);
   check_bias("conv2d", bias, s.co);
   Tensor y = conv2d_result(s, x, w, bias);
@@ -262,6 +264,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
 }
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvTranspose2dParams& params) {
+  const FloatEnvironment numbers;
   const ConvShape s = conv_transpose2d_shape(x, w, params);
   check_bias("conv_transpose2d", bias, s.ci);
   if (const Size2 border = zero_border(params); border != Size2(0)) {
@@ -294,6 +297,7 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
 }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
+  const FloatEnvironment numbers;
   require(w.defined() && w.rank() == 2, "linear: w must be [out, in], got ", w.defined() ? w.shape() : Shape{});
   require(x.defined() && x.rank() >= 1 && x.shape().back() == w.dim(1), "linear: w ", w.shape(), " expects x [..., ",
           w.dim(1), "], got ", x.defined() ? x.shape() : Shape{});

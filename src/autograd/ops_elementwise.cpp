@@ -5,6 +5,7 @@
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
+#include "octet/base/float_environment.h"
 #include "octet/kernels/elementwise.h"
 #include "octet/kernels/reduce.h"
 
@@ -21,6 +22,7 @@ enum class Kept { kInput, kOutput };
 template <typename ForwardKernel, typename BackwardKernel>
 Tensor map(const char* op, const Tensor& x, const ForwardKernel& forward, Kept kept, const BackwardKernel& backward,
            const DescribeOp& attributes = {}) {
+  const FloatEnvironment numbers;
   detail::require_defined(op, "x", x);
   Tensor y = empty_like(x);
   forward(x.size(), x.values().data(), y.mutable_values().data());
@@ -79,6 +81,7 @@ Tensor hardswish(const Tensor& x) {
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
+  const FloatEnvironment numbers;
   Tensor y = empty_like(wider("sub", a, b));
   const std::int64_t n = y.size();
   float* const to = y.mutable_values().data();
@@ -124,6 +127,7 @@ Tensor factor_gradient(const ShapeAndLayout& a, const Tensor& b, const Tensor& d
 }  // namespace
 
 Tensor mul(const Tensor& a, const Tensor& b) {
+  const FloatEnvironment numbers;
   Tensor y = empty_like(wider("mul", a, b));
   const std::int64_t n = y.size();
   float* const to = y.mutable_values().data();

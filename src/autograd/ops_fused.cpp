@@ -9,6 +9,7 @@
 #include "octet/autograd/tape.h"
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 
 namespace octet {
 namespace {
@@ -90,6 +91,7 @@ Moments moments_of_x(const BatchNormState& state, const float* mean, const float
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormParams& params) {
+  const FloatEnvironment numbers;
   check_batch_norm(x, gamma, beta, running_mean, running_var, params);
   const kernels::Rows rows = x.body()->rows();
   const bool batch_statistics = params.training || !running_mean.defined();
@@ -109,14 +111,10 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   float *r = mean + rows.channels, *scale = r + rows.channels, *shift = scale + rows.channels;
   const Buffer variance = Buffer::floats(rows.channels);
   const auto channels = static_cast<std::size_t>(rows.channels);
+  Moments x_moments;
   if (batch_statistics) {
     kernels::channel_moments(rows, state->data(), mean, variance.floats());
-    const Moments x_moments = moments_of_x(*state, mean, variance.floats());
-    if (params.training && running_mean.defined()) {
-      const auto count = static_cast<float>(rows.rows);
-      update_running(running_mean, x_moments.mean, params.momentum, 1.0F);
-      update_running(running_var, x_moments.variance, params.momentum, count / (count - 1.0F));
-    }
+    x_moments = moments_of_x(*state, mean, variance.floats());
     std::ranges::copy(x_moments.variance, variance.floats());
   } else {
     std::ranges::copy(running_mean.values(), mean);
@@ -136,7 +134,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
                       {"momentum", static_cast<double>(params.momentum)},
                       {"training", params.training}};
   };
-  return record_pending("batch_norm", x, Pending{{{x, std::move(state)}}, false}, attributes, running);
+  Tensor y = record_pending("batch_norm", x, Pending{{{x, std::move(state)}}, false}, attributes, running);
+  if (params.training && running_mean.defined()) {  // last, when nothing can fail any more
+    const auto count = static_cast<float>(rows.rows);
+    update_running(running_mean, x_moments.mean, params.momentum, 1.0F);
+    update_running(running_var, x_moments.variance, params.momentum, count / (count - 1.0F));
+  }
+  return y;
 }
 
 Tensor relu(const Tensor& x) {
@@ -156,6 +160,7 @@ namespace {
 
 // A one-element operand: y = x + value, dvalue = sum dy.
 Tensor add_scalar(const Tensor& x, const Tensor& value) {
+  const FloatEnvironment numbers;
   Tensor y = Tensor::empty(x.shape(), x.layout());
   const float added = value.item();
   std::ranges::transform(x.values(), y.mutable_values().begin(), [added](float v) { return v + added; });

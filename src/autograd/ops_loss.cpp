@@ -5,6 +5,7 @@
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
+#include "octet/base/float_environment.h"
 #include "octet/kernels/elementwise.h"
 #include "octet/kernels/reduce.h"
 #include "octet/kernels/softmax.h"
@@ -31,6 +32,7 @@ using SoftmaxForward = void (*)(const kernels::SoftmaxShape&, const float* x, fl
 using SoftmaxBackward = void (*)(const kernels::SoftmaxShape&, const float* y, const float* dy, float* dx);
 
 Tensor along_rows(const char* op, const Tensor& x, std::int64_t dim, SoftmaxForward forward, SoftmaxBackward backward) {
+  const FloatEnvironment numbers;
   const kernels::SoftmaxShape s = softmax_shape(op, x, dim);
   Tensor y = empty_like(x);
   forward(s, x.values().data(), y.mutable_values().data());
@@ -58,6 +60,7 @@ Tensor log_softmax(const Tensor& x, std::int64_t dim) {
 }
 
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int64_t> labels, const CrossEntropyParams& params) {
+  const FloatEnvironment numbers;
   require_defined("cross_entropy", "logits", logits);
   require(logits.rank() == 2 && logits.size() > 0, "cross_entropy: logits must be [N, K] and not empty (logits ",
           logits.shape(), ")");
@@ -87,6 +90,7 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int64_t> labels,
 }
 
 Tensor mse_loss(const Tensor& a, const Tensor& b) {
+  const FloatEnvironment numbers;
   require_defined("mse_loss", "a", a);
   require_defined("mse_loss", "b", b);
   require(a.shape() == b.shape(), "mse_loss: shapes must be equal (a ", a.shape(), ", b ", b.shape(), ")");
@@ -110,6 +114,7 @@ Tensor mse_loss(const Tensor& a, const Tensor& b) {
 }
 
 Tensor mean(const Tensor& x) {
+  const FloatEnvironment numbers;
   require_defined("mean", "x", x);
   require(x.size() > 0, "mean: x must not be empty (x ", x.shape(), ")");
   const double n = static_cast<double>(x.size());
@@ -120,6 +125,7 @@ Tensor mean(const Tensor& x) {
 }
 
 Tensor sum(const Tensor& x) {
+  const FloatEnvironment numbers;
   require_defined("sum", "x", x);
   return record("sum", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()))), {x}, {},
                 [from = ShapeAndLayout(x)](const Tensor& dy, const NeedsGrad&) {

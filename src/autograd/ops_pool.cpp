@@ -7,6 +7,7 @@
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
+#include "octet/base/float_environment.h"
 #include "octet/kernels/memory.h"
 #include "octet/kernels/pool.h"
 
@@ -119,6 +120,7 @@ std::vector<kernels::Window> adaptive_windows(std::int64_t size, std::int64_t co
 
 Tensor average(const char* op, const Tensor& x, std::vector<kernels::Window> rows, std::vector<kernels::Window> columns,
                const DescribeOp& attributes) {
+  const FloatEnvironment numbers;
   const kernels::AvgPoolShape s{x.dim(0), x.dim(1), x.dim(2), x.dim(3), std::move(rows), std::move(columns)};
   Tensor y = Tensor::empty({s.n, s.c, std::ssize(s.rows), std::ssize(s.columns)});
   kernels::avg_pool_forward(s, x.values().data(), y.mutable_values().data());

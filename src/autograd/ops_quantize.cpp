@@ -6,6 +6,7 @@
 #include "octet/autograd/integers.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/kernels/fake_quant.h"
 
 namespace octet {
@@ -69,6 +70,7 @@ kernels::ClipGradients clip_gradients(const Tensor& x, const kernels::ClippedGri
 
 Tensor quantize_activation(const char* layer, const Tensor& x, const Tensor& clip_max, const Tensor& clip_min,
                            const kernels::ClippedGrid& grid, Readers readers) {
+  const FloatEnvironment numbers;
   Tensor y;
   if (quantized_forward() == QuantizedForward::kInt8 && grid.grid.high - grid.grid.low == 255.0F) {
     const kernels::Int8Scale scale{grid.grid.scale, static_cast<std::int32_t>(grid.grid.offset - grid.grid.low)};

@@ -5,6 +5,7 @@
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
+#include "octet/base/float_environment.h"
 #include "octet/kernels/dropout.h"
 #include "octet/kernels/memory.h"
 
@@ -22,16 +23,18 @@ Rng stream_of_call(Rng& rng) {
 }  // namespace
 
 Tensor dropout(const Tensor& x, float p, Rng& rng) {
+  const FloatEnvironment numbers;
   detail::require_defined("dropout", "x", x);
   require(p >= 0.0F && p < 1.0F, "dropout: p must be in [0, 1) (p ", p, ")");
   const std::int64_t n = x.size();
   const float factor = 1.0F / (1.0F - p);
   const auto keep = std::make_shared<const kernels::Buffer>(n);
   const auto mask = static_cast<std::uint8_t*>(keep->data());
-  kernels::dropout_mask(n, stream_of_call(rng), p, mask);
+  Rng after = rng;
+  kernels::dropout_mask(n, stream_of_call(after), p, mask);
   Tensor y = detail::empty_like(x);
   kernels::dropout_apply(n, mask, factor, x.values().data(), y.mutable_values().data());
-  return record(
+  Tensor result = record(
       "dropout", y, {x},
       [=] {
         return Attributes{{"p", static_cast<double>(p)}};
@@ -42,6 +45,8 @@ Tensor dropout(const Tensor& x, float p, Rng& rng) {
                                dx.mutable_values().data());
         return std::vector<Tensor>{dx};
       });
+  rng = after;  // last: a call that fails draws nothing
+  return result;
 }
 
 }  // namespace octet

@@ -12,6 +12,7 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 
 namespace octet {
 
@@ -91,13 +92,29 @@ class Gradients {
   std::unordered_map<const TensorBody*, Tensor> slots_;
 };
 
-void accumulate_into_leaf(TensorBody& leaf, const Tensor& gradient) {
-  // The leaf gets values of its own, computed now: clipping writes to them, and what a pending sum reads may change.
-  const bool shared = gradient.body().use_count() > 1 || gradient.body()->storage.use_count() > 1;
-  Tensor total = leaf.grad.defined() ? detail::pending_sum(leaf.grad, gradient) : shared ? gradient.clone() : gradient;
-  total.values();
-  leaf.grad = std::move(total);
-}
+// The gradients of leaves, which are as they were before unless all of a backward pass succeeds.
+class LeafGradients {
+ public:
+  ~LeafGradients() {
+    if (!complete_)
+      for (auto& [leaf, before] : before_) leaf->grad = std::move(before);
+  }
+  void add(const std::shared_ptr<TensorBody>& leaf, const Tensor& gradient) {
+    // The leaf gets values of its own, computed now: clipping writes to them, and what a pending sum reads may change.
+    const bool shared = gradient.body().use_count() > 1 || gradient.body()->storage.use_count() > 1;
+    Tensor total = leaf->grad.defined() ? detail::pending_sum(leaf->grad, gradient)
+                   : shared             ? gradient.clone()
+                                        : gradient;
+    total.values();
+    before_.try_emplace(leaf, leaf->grad);
+    leaf->grad = std::move(total);
+  }
+  void complete() { complete_ = true; }
+
+ private:
+  std::unordered_map<std::shared_ptr<TensorBody>, Tensor> before_;
+  bool complete_ = false;
+};
 
 void check_gradients(const TapeNode& node, const std::vector<Tensor>& gradients) {
   require(gradients.size() == node.inputs.size(), node.op, ": backward returned ", gradients.size(), " gradients for ",
@@ -123,7 +140,12 @@ void Tensor::backward(const Tensor& gradient) const {
   detail::check_gradient_fits("backward", gradient, *body_);
   require(requires_grad(), "backward: nothing that this tensor comes from requires a gradient");
   const NoGrad no_grad;
-  if (!body_->node) return accumulate_into_leaf(*body_, gradient.clone());
+  const FloatEnvironment numbers;
+  LeafGradients leaves;
+  if (!body_->node) {
+    leaves.add(body_, gradient.clone());
+    return leaves.complete();
+  }
 
   const auto older = [](const std::shared_ptr<TensorBody>& a, const std::shared_ptr<TensorBody>& b) {
     return a->node->sequence < b->node->sequence;
@@ -148,7 +170,7 @@ void Tensor::backward(const Tensor& gradient) const {
       std::shared_ptr<TensorBody> input = std::move(node.inputs[i]);
       if (!input) continue;
       if (!input->node) {
-        accumulate_into_leaf(*input, results[i]);
+        leaves.add(input, results[i]);
       } else {
         gradients.add(input, std::move(results[i]));
         if (bool& already = queued[input.get()]; !already) {
@@ -159,6 +181,7 @@ void Tensor::backward(const Tensor& gradient) const {
     }
     queued.erase(body.get());
   }
+  leaves.complete();
 }
 
 }  // namespace octet

@@ -7,6 +7,7 @@
 #include "octet/autograd/body.h"
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/kernels/layout.h"
 
 namespace octet {
@@ -33,17 +34,20 @@ void compute(const Pending& pending, std::int64_t begin, const kernels::Rows& ro
 float* TensorBody::values() const {
   Storage& s = *storage;
   if (s.buffer.data() || (!s.pending && !s.activation && !s.weight && !s.gradient)) return s.buffer.floats();
-  const std::unique_ptr<const Pending> pending = std::move(s.pending);
-  s.buffer = kernels::Buffer::floats(size());
-  if (pending)
-    compute(*pending, 0, rows(), s.buffer.floats());
+  // All or nothing: where memory runs out, the recipe stays, and the next reader tries again.
+  const FloatEnvironment numbers;
+  kernels::Buffer made = kernels::Buffer::floats(size());
+  if (s.pending)
+    compute(*s.pending, 0, rows(), made.floats());
   else if (s.activation)
-    kernels::dequantize(size(), s.activation->scale, s.activation->data(), s.buffer.floats());
+    kernels::dequantize(size(), s.activation->scale, s.activation->data(), made.floats());
   else if (s.weight)
-    kernels::dequantize_channels(s.weight->view, s.weight->scales.data(), s.weight->data(), s.buffer.floats());
+    kernels::dequantize_channels(s.weight->view, s.weight->scales.data(), s.weight->data(), made.floats());
   else
     kernels::conv_backward_data(s.gradient->shape, s.gradient->w.values().data(), s.gradient->dy.values().data(),
-                                s.buffer.floats());
+                                made.floats());
+  s.buffer = std::move(made);
+  s.pending = nullptr;
   return s.buffer.floats();
 }
 

@@ -65,7 +65,8 @@ class Tensor {
   void zero_grad();
 
   /// Runs the tape backwards from this scalar, newest op first, adding into grad() of every leaf that requires it.
-  /// The tape behind it is freed on the way; a second call throws Error.
+  /// The tape behind it is freed on the way; a second call throws Error. Where it throws midway (memory may run out),
+  /// every grad() is as before; run the forward pass again, too.
   void backward() const;
   /// The same from a tensor of any shape, with d(loss)/d(this) given.
   void backward(const Tensor& gradient) const;

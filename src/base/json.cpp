@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "octet/base/document_builder.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 
 namespace octet {
@@ -166,6 +167,7 @@ class Reader {
 }  // namespace
 
 Document parse_json(std::string_view text, std::string source, const DocumentLimits& limits) {
+  const FloatEnvironment numbers;
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   return Reader(text, std::move(source), limits).read();

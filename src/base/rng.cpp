@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "octet/base/float_environment.h"
+
 namespace octet {
 namespace {
 
@@ -44,9 +46,13 @@ std::uint32_t Rng::next() {
 float Rng::uniform() { return static_cast<float>(next() >> 8) * 0x1p-24F; }
 
 // Not in the header: a program that is compiled with FMA or -Ofast would round it in its own way.
-float Rng::uniform(float low, float high) { return low + (high - low) * uniform(); }
+float Rng::uniform(float low, float high) {
+  const FloatEnvironment numbers;
+  return low + (high - low) * uniform();
+}
 
 float Rng::normal() {
+  const FloatEnvironment numbers;
   const double u = (static_cast<double>(next()) + 1.0) * 0x1p-32;  // (0, 1], so that the logarithm is finite
   const double v = static_cast<double>(next()) * 0x1p-32;
   return static_cast<float>(std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v));

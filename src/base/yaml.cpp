@@ -13,6 +13,7 @@
 
 #include "octet/base/document_builder.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 
 namespace octet {
@@ -247,6 +248,7 @@ class Reader final : public YAML::EventHandler {
 }  // namespace
 
 Document parse_yaml(std::string_view text, std::string source, const DocumentLimits& limits) {
+  const FloatEnvironment numbers;
   return Reader(text, std::move(source), limits).read();
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 
 namespace octet {
 namespace {
@@ -19,6 +20,7 @@ std::span<float> image_values(Tensor& images, std::int64_t i) {
 
 Batch make_batch(const Dataset& dataset, std::span<const std::int64_t> indices, const Transform& transform,
                  const Rng& rng) {
+  const FloatEnvironment numbers;
   const auto count = static_cast<std::int64_t>(indices.size());
   Batch batch;
   batch.labels.reserve(indices.size());
@@ -41,6 +43,7 @@ Batch make_batch(const Dataset& dataset, std::span<const std::int64_t> indices, 
 }
 
 Tensor to_tensor(const Image& image, const Transform& transform, Rng& rng) {
+  const FloatEnvironment numbers;
   const Image transformed = apply_steps(transform, image, rng);
   Tensor out = Tensor::empty(batch_shape(1, transformed));
   to_float(transform, transformed, rng, image_values(out, 0));

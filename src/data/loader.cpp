@@ -98,10 +98,13 @@ DataLoader::Iterator DataLoader::begin() const {
   };
   const Prefetcher::Options options{
       .first = first_batch, .last = batches(), .workers = options_.workers, .depth = options_.prefetch};
-  return Iterator(std::make_unique<Prefetcher>(std::move(make), options), options.last - options.first);
+  std::unique_ptr<Prefetcher, Iterator::End> prefetcher(new Prefetcher(std::move(make), options));
+  return Iterator(std::move(prefetcher), options.last - options.first);
 }
 
-DataLoader::Iterator::Iterator(std::unique_ptr<Prefetcher> prefetcher, std::int64_t batches)
+void DataLoader::Iterator::End::operator()(Prefetcher* prefetcher) const { prefetcher->end(); }
+
+DataLoader::Iterator::Iterator(std::unique_ptr<Prefetcher, End> prefetcher, std::int64_t batches)
     : prefetcher_(std::move(prefetcher)), left_(batches) {
   ++*this;
 }

@@ -54,7 +54,7 @@ class DataLoader {
   const Options& options() const { return options_; }
 
   /// Begins a pass. Starts the background threads; they end with the iterator. An error of a thread is thrown where its
-  /// batch is due.
+  /// batch is due. In the child of a fork() an iterator that was begun before throws Error.
   Iterator begin() const;
   std::default_sentinel_t end() const { return {}; }
 
@@ -103,9 +103,12 @@ class DataLoader::Iterator {
 
  private:
   friend class DataLoader;
-  Iterator(std::unique_ptr<Prefetcher> prefetcher, std::int64_t batches);
+  struct End {
+    void operator()(Prefetcher* prefetcher) const;
+  };
+  Iterator(std::unique_ptr<Prefetcher, End> prefetcher, std::int64_t batches);
 
-  std::unique_ptr<Prefetcher> prefetcher_;
+  std::unique_ptr<Prefetcher, End> prefetcher_;
   std::int64_t left_;  ///< batches behind the current one
   Batch batch_;
   bool done_ = false;

@@ -4,6 +4,8 @@
 // slot is free.
 #include "octet/data/prefetcher.h"
 
+#include <unistd.h>
+
 #include <cassert>
 #include <system_error>
 #include <utility>
@@ -15,6 +17,7 @@ namespace octet {
 Prefetcher::Prefetcher(std::function<Batch(std::int64_t)> make, const Options& options)
     : make_(std::move(make)),
       last_(options.last),
+      process_(getpid()),
       next_to_make_(options.first),
       next_to_take_(options.first),
       slots_(static_cast<std::size_t>(options.depth)) {
@@ -27,6 +30,8 @@ Prefetcher::Prefetcher(std::function<Batch(std::int64_t)> make, const Options& o
 }
 
 Prefetcher::~Prefetcher() { stop(); }
+
+bool Prefetcher::has_lost_its_threads() const { return !threads_.empty() && getpid() != process_; }
 
 void Prefetcher::stop() {
   {
@@ -59,6 +64,9 @@ void Prefetcher::work() {
 Batch Prefetcher::next() {
   assert(next_to_take_ < last_);
   if (threads_.empty()) return make_(next_to_take_++);
+  require(!has_lost_its_threads(),
+          "DataLoader: its background threads are not in this process, which is the child of a "
+          "fork; begin a new iterator here, or fork before this one");
   std::unique_lock lock(mutex_);
   Slot& slot = slots_[static_cast<std::size_t>(next_to_take_) % slots_.size()];
   changed_.wait(lock, [&] { return slot.ready; });

@@ -31,8 +31,15 @@ class Prefetcher {
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
 
-  /// Waits for the next batch in order. Throws what `make` threw for it. Call it (last - first) times.
+  /// Waits for the next batch in order. Throws what `make` threw for it. Call it (last - first) times. Throws Error in
+  /// the child of a fork(), where the threads are not.
   Batch next();
+
+  /// Deletes it; but in the child of a fork() nothing of it may be touched, because the threads cannot be waited for
+  /// and were perhaps just writing: there it is left where it is.
+  void end() {
+    if (!has_lost_its_threads()) delete this;
+  }
 
  private:
   struct Slot {
@@ -43,9 +50,11 @@ class Prefetcher {
 
   void work();
   void stop();
+  bool has_lost_its_threads() const;
 
   const std::function<Batch(std::int64_t)> make_;
   const std::int64_t last_;
+  const int process_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;

@@ -5,6 +5,8 @@
 #include <cassert>
 #include <cmath>
 
+#include "octet/base/float_environment.h"
+
 namespace octet {
 namespace {
 
@@ -104,6 +106,7 @@ Image crop(const Image& image, const Window& window) {
 }
 
 Image resize(const Image& image, Size2 size) {
+  const FloatEnvironment numbers;
   assert(image.height > 0 && image.width > 0 && size.h > 0 && size.w > 0);
   if (size.w == image.width) return size.h == image.height ? image : resize_columns(image, size.h);
   Image out = resize_rows(image, size.w);

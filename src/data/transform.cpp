@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/data/resample.h"
 
 namespace octet {
@@ -175,6 +176,7 @@ void validate(const Transform& transform) {
 }
 
 Image apply_steps(const Transform& transform, Image image, Rng& rng) {
+  const FloatEnvironment numbers;
   for (const ImageStep& step : transform.steps) {
     image = std::visit([&](const auto& s) { return run(s, std::move(image), rng); }, step);
   }
@@ -182,6 +184,7 @@ Image apply_steps(const Transform& transform, Image image, Rng& rng) {
 }
 
 void to_float(const Transform& transform, const Image& image, Rng& rng, std::span<float> out) {
+  const FloatEnvironment numbers;
   const auto& [mean, stddev] = transform.normalize;
   for (const std::size_t count : {mean.size(), stddev.size()}) {
     require(count == 1 || static_cast<std::int64_t>(count) == image.channels,

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/deploy/plan.h"
 #include "octet/graph/infer_shapes.h"
 #include "octet/graph/onnx_reader.h"
@@ -110,6 +111,7 @@ void Model::State::forget_old_plans() const {
 }
 
 std::shared_ptr<const Plan> Model::State::plan(std::int64_t batch) const {
+  const FloatEnvironment numbers;
   check_batch(batch);
   const int threads = kernels::num_threads();
   const std::shared_ptr<KeptPlan> kept = kept_plan(batch, threads);
@@ -197,6 +199,7 @@ std::int64_t Model::run_bytes(std::int64_t batch) const {
 }
 
 void Model::State::run(const Plan& plan, std::span<const float> from, std::span<float> to) const {
+  const FloatEnvironment numbers;
   const ContextScope scope(source);
   const std::int64_t values = element_count(plan.output_shape());
   require(static_cast<std::int64_t>(to.size()) == values, "the output has ", values, " values, there is room for ",
@@ -218,6 +221,7 @@ std::vector<float> Model::run(std::span<const float> input, std::int64_t batch) 
 }
 
 std::vector<LayerTime> Model::profile(std::span<const float> input, std::int64_t batch, int repetitions) const {
+  const FloatEnvironment numbers;
   using Clock = std::chrono::steady_clock;
   state_->check_input(batch, input.size());
   const std::shared_ptr<const Plan> kept = state_->plan(batch);

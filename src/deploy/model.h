@@ -39,7 +39,8 @@ struct ModelLimits {
 /// batch size and number of threads: steps, and buffers laid out by lifetime. Plans are made in their first run, which
 /// makes no run of another size wait, and the latest are kept: up to 64 as long as they take no more than 64 MiB; the
 /// last one stays in any case. A warm run of an int8 model allocates nothing but what it returns. One Model may be run
-/// from many threads at once.
+/// from many threads at once. After a fork() the child may run it, too, if no other thread was running it at that
+/// moment.
 class Model {
  public:
   /// Throws Error (file, node, rule) for files that are damaged or not supported, or ask for more than `limits`. What

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/deploy/float16.h"
 #include "octet/deploy/packed_scale.h"
@@ -137,6 +138,7 @@ std::unique_ptr<QuantLayer::Engine> QuantLayer::Engine::with_window(const char* 
 }
 
 void QuantLayer::Engine::take(const QuantParameters& p, bool has_bias) {
+  const FloatEnvironment numbers;
   const auto channels = static_cast<std::size_t>(out_channels());
   require(static_cast<std::int64_t>(p.weight.size()) == shape.weight_count(), layer, ": weight must have ",
           shape.weight_count(), " values, has ", p.weight.size());
@@ -174,6 +176,7 @@ std::shared_ptr<const kernels::Int8Layer> QuantLayer::Engine::sums_for(const ker
 }
 
 QuantOutput QuantLayer::Engine::run(const kernels::ConvShape& s, const Int8Tensor& x, Shape output_shape) const {
+  const FloatEnvironment numbers;
   const std::int64_t channels = out_channels(), in = in_channels();
   const std::int64_t in_pixels = transposed ? s.oh * s.ow : s.h * s.w,
                      out_pixels = transposed ? s.h * s.w : s.oh * s.ow;

@@ -7,6 +7,7 @@
 
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/experiment/setup.h"
 
 namespace octet {
@@ -90,6 +91,7 @@ DeployedModel load_deployed_model(const std::filesystem::path& onnx, const Image
 }
 
 Evaluation evaluate(const DeployedModel& model) {
+  const FloatEnvironment numbers;
   require(model.experiment.has_value(), "evaluate: the model has no experiment, whose test data it would be");
   const std::shared_ptr<const Dataset> data = detail::open_test_set(*model.experiment);
   const std::int64_t fixed = model.model.input_shape()[0], batch = fixed > 0 ? fixed : kBatch;
@@ -123,6 +125,7 @@ Evaluation evaluate(const DeployedModel& model) {
 }
 
 std::vector<Prediction> predict(const DeployedModel& model, const Image& image) {
+  const FloatEnvironment numbers;
   std::vector<float> input;
   append_input(model, image, 0, input);
   const std::int64_t fixed = std::max<std::int64_t>(model.model.input_shape()[0], 1);

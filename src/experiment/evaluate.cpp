@@ -6,6 +6,7 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/nn/evaluation_mode.h"
 
 namespace octet {
@@ -24,6 +25,7 @@ std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> l
 }
 
 void EvaluationSum::add(const Tensor& logits, std::span<const std::int64_t> labels) {
+  const FloatEnvironment numbers;
   const auto count = static_cast<std::int64_t>(labels.size());
   loss_ += static_cast<double>(cross_entropy(logits, labels).item()) * static_cast<double>(count);
   correct_ += count_correct(logits, labels);
@@ -31,12 +33,14 @@ void EvaluationSum::add(const Tensor& logits, std::span<const std::int64_t> labe
 }
 
 Evaluation EvaluationSum::mean() const {
+  const FloatEnvironment numbers;
   const auto total = static_cast<double>(images_);
   return {loss_ / total, static_cast<double>(correct_) / total, images_};
 }
 
 std::optional<Evaluation> evaluate(Module& module, const DataLoader& data, Observer& observer,
                                    const std::atomic<bool>* stop) {
+  const FloatEnvironment numbers;
   const EvaluationMode mode(module);
   const NoGrad no_grad;
   EvaluationSum sum;

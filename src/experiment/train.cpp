@@ -9,6 +9,7 @@
 
 #include "octet/autograd/ops.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/experiment/evaluate.h"
 #include "octet/experiment/network.h"
 #include "octet/experiment/progress.h"
@@ -63,6 +64,7 @@ float finite_loss(const Tensor& loss, const detail::Progress& at, double lr) {
 }  // namespace
 
 RunResult train(const Experiment& experiment, Observer& observer, const TrainOptions& options) {
+  const FloatEnvironment numbers;
   const detail::Datasets data = detail::open_datasets(experiment);
   DataLoader train_data = detail::train_loader(experiment, data.train);
   DataLoader test_data = detail::test_loader(experiment, data.test);

@@ -7,6 +7,7 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/data/batch.h"
 #include "octet/experiment/network.h"
 #include "octet/experiment/run_directory.h"
@@ -90,6 +91,7 @@ Evaluation evaluate(const TrainedModel& model, Observer& observer) {
 }
 
 std::vector<Prediction> predict(const TrainedModel& model, const Image& image) {
+  const FloatEnvironment numbers;
   Rng rng(static_cast<std::uint64_t>(model.experiment.seed));
   const Tensor x = to_tensor(image, model.experiment.test_transforms, rng);
   const Shape shape(x.shape().begin() + 1, x.shape().end());

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Primitives are made once per (direction, shape of a piece) and kept for the life of the process. Weights are packed
-// into the primitive's format once per call, which in training is once per step, or once per PackedConv.
+// Primitives are made once per (direction, shape of a piece), and the latest are kept. Weights are packed into the
+// primitive's format once per call, which in training is once per step, or once per PackedConv.
 #include "octet/kernels/conv.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstring>
-#include <map>
 #include <mutex>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -17,6 +15,7 @@
 #include "octet/kernels/memory.h"
 #include "octet/kernels/onednn.h"
 #include "octet/kernels/parallel.h"
+#include "octet/kernels/recent.h"
 #include "octet/kernels/simd.h"
 
 namespace octet::kernels {
@@ -37,27 +36,29 @@ Chunks gradient_slices(const ConvShape& s) {
   return batch_slices(s.n, std::clamp(kGradientBytes / bytes, std::int64_t{4}, kSlices));
 }
 
-const ConvPrimitive& cached_conv(ConvDirection direction, ConvShape s, std::int64_t n, bool bias) {
-  struct Entry {
-    ConvDirection direction;
-    bool bias;
-    int threads;
-    ConvShape shape;
-    ConvPrimitive conv;
-  };
-  static std::mutex mutex;
-  static std::unordered_multimap<std::size_t, Entry> cache;
+struct ConvKey {
+  ConvDirection direction;
+  bool bias;
+  int threads;
+  ConvShape shape;
 
-  s.n = n;
-  const int threads = num_threads();
-  const std::size_t key = hash(s);
-  const std::lock_guard lock(mutex);
-  const auto [first, last] = cache.equal_range(key);
-  for (auto it = first; it != last; ++it) {
-    const Entry& e = it->second;
-    if (e.direction == direction && e.bias == bias && e.threads == threads && e.shape == s) return e.conv;
+  friend bool operator==(const ConvKey&, const ConvKey&) = default;
+};
+struct HashOfConvKey {
+  std::size_t operator()(const ConvKey& key) const {
+    return hash(key.shape) * 3 + static_cast<std::size_t>(key.direction);
   }
-  return cache.emplace(key, Entry{direction, bias, threads, s, make_conv(direction, s, bias)})->second.conv;
+};
+
+// A ResNet-50 has some 150 in training, and as many again for each other batch or image size.
+constexpr std::size_t kPrimitives = 4096;
+
+using ConvPrimitivePtr = std::shared_ptr<const ConvPrimitive>;
+
+ConvPrimitivePtr cached_conv(ConvDirection direction, ConvShape s, std::int64_t n, bool bias) {
+  static RecentAnswers<ConvKey, ConvPrimitive, HashOfConvKey> cache(kPrimitives);
+  s.n = n;
+  return cache.get({direction, bias, num_threads(), s}, [&] { return make_conv(direction, s, bias); });
 }
 
 Buffer pack(const ConvShape& s, const float* w, const memory::desc& format) {
@@ -125,7 +126,7 @@ void run(ConvDirection direction, const ConvPrimitive& conv, const ConvShape& s,
   }
 }
 
-const ConvPrimitive& slice_conv(ConvDirection direction, const ConvShape& s, std::int64_t n, bool bias) {
+ConvPrimitivePtr slice_conv(ConvDirection direction, const ConvShape& s, std::int64_t n, bool bias) {
   const SingleThread one;
   return cached_conv(direction, s, n, bias);
 }
@@ -210,7 +211,8 @@ template <typename Input>
 void backward_weights_by_outputs(const ConvShape& s, const Input& x, const float* dy, float* dw) {
   ConvShape piece = s;
   piece.co = s.co / kSlices;
-  const ConvPrimitive& conv = slice_conv(ConvDirection::kBackwardWeights, piece, s.n, false);
+  const ConvPrimitivePtr made = slice_conv(ConvDirection::kBackwardWeights, piece, s.n, false);
+  const ConvPrimitive& conv = *made;
   Buffer storage;
   const float* const values = images(x, 0, s.n * s.ci * s.h * s.w, storage);
   const std::int64_t rows = s.n * s.oh * s.ow;
@@ -228,7 +230,8 @@ void backward_weights(const ConvShape& s, const Input& x, const float* dy, float
   if (s.n == 0) return std::fill_n(dw, s.weight_count(), 0.0F), void();
   const memory::desc plain = weight_desc(s);
   if (batch_sum == BatchSum::kThreadDependent) {
-    const ConvPrimitive& whole = cached_conv(ConvDirection::kBackwardWeights, s, s.n, false);
+    const ConvPrimitivePtr made = cached_conv(ConvDirection::kBackwardWeights, s, s.n, false);
+    const ConvPrimitive& whole = *made;
     const Buffer gradient(static_cast<std::int64_t>(whole.weights.get_size()));
     Buffer storage;
     run(ConvDirection::kBackwardWeights, whole, s, s.n,
@@ -241,9 +244,10 @@ void backward_weights(const ConvShape& s, const Input& x, const float* dy, float
   const Chunks slices = gradient_slices(s);
   const std::int64_t src_image = s.ci * s.h * s.w, dst_image = s.co * s.oh * s.ow;
   const std::int64_t last_n = s.n - slices.begin(slices.count() - 1);
-  const ConvPrimitive& conv = slice_conv(ConvDirection::kBackwardWeights, s, slices.chunk, false);
-  const ConvPrimitive& last =
-      last_n == slices.chunk ? conv : slice_conv(ConvDirection::kBackwardWeights, s, last_n, false);
+  const ConvPrimitivePtr made = slice_conv(ConvDirection::kBackwardWeights, s, slices.chunk, false);
+  const ConvPrimitivePtr made_last =
+      last_n == slices.chunk ? made : slice_conv(ConvDirection::kBackwardWeights, s, last_n, false);
+  const ConvPrimitive &conv = *made, &last = *made_last;
   const std::int64_t part = static_cast<std::int64_t>(conv.weights.get_size() / sizeof(float));
   const Buffer parts = Buffer::floats(part * slices.count());
   parallel_tasks(slices.count(), [&](std::int64_t i) {
@@ -298,7 +302,7 @@ void set_batch_sum(BatchSum how) { batch_sum = how; }
 struct PackedConv::Program {
   struct Task {
     Piece piece;
-    const ConvPrimitive* conv;
+    ConvPrimitivePtr conv;
     const float* weights;
   };
   ConvDirection direction;
@@ -347,15 +351,16 @@ void PackedConv::make(ConvPass pass, const ConvShape& s, const float* w, bool ha
   auto program = std::make_unique<Program>(Program{direction, s, {}, {}});
   std::vector<Program::Task>& tasks = program->tasks;
   for (const Piece& piece : cut(direction, s)) {
-    const ConvPrimitive& conv = slice_conv(direction, piece.s, piece.s.n, has_bias);
-    const auto same = std::ranges::find_if(tasks, [&](const auto& task) { return task.conv->weights == conv.weights; });
+    ConvPrimitivePtr conv = slice_conv(direction, piece.s, piece.s.n, has_bias);
+    const auto same =
+        std::ranges::find_if(tasks, [&](const auto& task) { return task.conv->weights == conv->weights; });
     const float* weights = same != tasks.end() ? same->weights : w;
-    if (same == tasks.end() && conv.weights != weight_desc(s)) {
-      program->packed.push_back(shared ? shared->packed().get(s, w, conv.weights)
-                                       : std::make_shared<const Buffer>(pack(s, w, conv.weights)));
+    if (same == tasks.end() && conv->weights != weight_desc(s)) {
+      program->packed.push_back(shared ? shared->packed().get(s, w, conv->weights)
+                                       : std::make_shared<const Buffer>(pack(s, w, conv->weights)));
       weights = program->packed.back()->floats();
     }
-    tasks.push_back({piece, &conv, weights});
+    tasks.push_back({piece, std::move(conv), weights});
   }
   program_ = std::move(program);
 }

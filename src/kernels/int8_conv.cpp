@@ -37,11 +37,11 @@ bool fits_float(const Int8LayerShape& l) {
 }
 
 // Null: float32 if that fits, else the loop.
-const Int8Primitive* choose_primitive(const Int8LayerShape& slice, bool has_zero_point) {
+Int8PrimitivePtr choose_primitive(const Int8LayerShape& slice, bool has_zero_point) {
   const Int8Form direct{.result = Int8Result::kFloat32, .zero_point = has_zero_point};
-  if (const Int8Primitive* const p = trusted_int8_primitive(slice, direct)) return p;
+  if (const Int8PrimitivePtr p = trusted_int8_primitive(slice, direct)) return p;
   if (has_zero_point)
-    if (const Int8Primitive* const p = trusted_int8_primitive(slice, {})) return p;
+    if (const Int8PrimitivePtr p = trusted_int8_primitive(slice, {})) return p;
   return fits_float(slice) ? nullptr : trusted_int8_primitive(slice, {.in_halves = true});
 }
 
@@ -80,13 +80,13 @@ void run(const Int8LayerShape& l, const Int8Input& x, const std::int8_t* w, floa
   if (may_leave_int32(l)) return WideInt8Sums(l, x.zero_point, w).round(x.q, acc);
   const Chunks slices{l.s.n, (l.s.n + kSlices - 1) / kSlices};
   const std::int64_t last = slices.count() - 1;
-  const Int8Primitive* const whole = choose_primitive(slice_of(l, slices.chunk), x.zero_point != 0);
-  const Int8Primitive* const rest = choose_primitive(slice_of(l, l.s.n - slices.begin(last)), x.zero_point != 0);
+  const Int8PrimitivePtr whole = choose_primitive(slice_of(l, slices.chunk), x.zero_point != 0);
+  const Int8PrimitivePtr rest = choose_primitive(slice_of(l, l.s.n - slices.begin(last)), x.zero_point != 0);
   if (!whole || !rest) return run_without_primitive(l, x, w, acc);
 
-  const PackedInt8Primitive conv(*whole, x.zero_point, w);
+  const PackedInt8Primitive conv(whole, x.zero_point, w);
   std::optional<PackedInt8Primitive> last_conv;
-  if (rest != whole) last_conv.emplace(*rest, x.zero_point, w);
+  if (rest != whole) last_conv.emplace(rest, x.zero_point, w);
   const bool needs_ones = x.zero_point != 0 && !(whole->form.zero_point && rest->form.zero_point);
   const std::vector<std::int32_t> ones = needs_ones ? int8_sums_of_ones(l, w) : std::vector<std::int32_t>();
   parallel_tasks(slices.count(), [&](std::int64_t i) {

@@ -60,9 +60,9 @@ Int8LayerShape trial_piece(Int8LayerShape l) {
 
 bool trusts_direct(const Int8LayerShape& whole, bool has_zero_point) {
   const Int8LayerShape layer = trial_piece(whole);
-  static Findings<std::pair<Int8LayerShape, bool>, bool> findings;
+  static Findings<std::pair<Int8LayerShape, bool>, bool> findings(kFindings);
   return Int8Direct::suits(layer) &&
-         findings.get({layer, has_zero_point}, [&] { return direct_computes_exactly(layer, has_zero_point); });
+         *findings.get({layer, has_zero_point}, [&] { return direct_computes_exactly(layer, has_zero_point); });
 }
 
 }  // namespace
@@ -78,8 +78,8 @@ Int8PartSums::Int8PartSums(const Int8LayerShape& part, const Int8LayerShape& lay
     }),
                     first);
     correction_ = direct_->correction();
-  } else if (const Int8Primitive* const primitive = choose_primitive()) {
-    primitive_.emplace(*primitive, zero_point_, shared.made().packed(first, primitive->conv.weights, [&] {
+  } else if (const Int8PrimitivePtr primitive = choose_primitive()) {
+    primitive_.emplace(primitive, zero_point_, shared.made().packed(first, primitive->conv.weights, [&] {
       return pack_weights(*primitive, weights_);
     }));
     if (zero_point_ != 0 && !primitive->form.zero_point) take_zero_point_off();
@@ -96,12 +96,12 @@ std::int64_t Int8PartSums::own_bytes() const {
          bytes(border_.values) + (direct_ ? direct_->own_bytes() : 0);
 }
 
-const Int8Primitive* Int8PartSums::choose_primitive() const {
-  const Int8Primitive* const simple = trusted_int8_primitive(layer_, {});
+Int8PrimitivePtr Int8PartSums::choose_primitive() const {
+  const Int8PrimitivePtr simple = trusted_int8_primitive(layer_, {});
   if (zero_point_ != 0) {
     // oneDNN's best kernels do not know zero points for every shape; where they do, small images have much border.
-    const Int8Primitive* const knowing = trusted_int8_primitive(layer_, {.zero_point = true});
-    const auto is_best = [](const Int8Primitive* p) {
+    const Int8PrimitivePtr knowing = trusted_int8_primitive(layer_, {.zero_point = true});
+    const auto is_best = [](const Int8PrimitivePtr& p) {
       return p && p->conv.implementation.find("brg") != std::string::npos;
     };
     if (knowing && (is_best(knowing) || !is_best(simple))) return knowing;

@@ -53,7 +53,7 @@ class Int8PartSums {
     std::vector<std::int32_t> values;  // [pixels, channels]
   };
 
-  const Int8Primitive* choose_primitive() const;
+  Int8PrimitivePtr choose_primitive() const;
   void take_zero_point_off();
   void compute(const std::uint8_t* x, std::int32_t* acc) const;
   void compute_as_floats(const std::uint8_t* x, std::int32_t* acc) const;

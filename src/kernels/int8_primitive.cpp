@@ -31,12 +31,13 @@ void spoil_scratchpad(const ConvPrimitive& conv) {
   std::fill_n(static_cast<std::uint8_t*>(scratchpad.data()), scratchpad.bytes(), std::uint8_t{0xA5});
 }
 
-bool computes_exactly(const Int8Primitive& p) {
+bool computes_exactly(const Int8PrimitivePtr& primitive) {
+  const Int8Primitive& p = *primitive;
   spoil_scratchpad(p.conv);
   const Int8Trial trial(p.layer, p.form.zero_point);
   const auto run = [&](auto rubbish) {  // in the results at first: where a primitive writes nothing, it is wrong
     std::vector<decltype(rubbish)> sums(static_cast<std::size_t>(p.layer.s.n * p.layer.out_image()), rubbish);
-    PackedInt8Primitive(p, trial.zero_point, trial.w.data()).run(trial.x.data(), sums.data());
+    PackedInt8Primitive(primitive, trial.zero_point, trial.w.data()).run(trial.x.data(), sums.data());
     return trial.passes([&](std::int64_t position, std::int64_t sum) {
       return sums[static_cast<std::size_t>(position)] == static_cast<decltype(rubbish)>(sum);
     });
@@ -46,21 +47,19 @@ bool computes_exactly(const Int8Primitive& p) {
 
 }  // namespace
 
-const Int8Primitive* trusted_int8_primitive(const Int8LayerShape& layer, const Int8Form& form) {
-  static Findings<std::pair<Int8LayerShape, Int8Form>, std::optional<Int8Primitive>> findings;
-  const auto& found = findings.get({layer, form}, [&]() -> std::optional<Int8Primitive> {
+Int8PrimitivePtr trusted_int8_primitive(const Int8LayerShape& layer, const Int8Form& form) {
+  static Findings<std::pair<Int8LayerShape, Int8Form>, Int8PrimitivePtr> findings(kFoundPrimitives);
+  return *findings.get({layer, form}, [&]() -> Int8PrimitivePtr {
     const SingleThread one;
     std::optional<ConvPrimitive> conv = make_int8_conv(layer.kind, layer.s, form.zero_point, form.result);
     if (!conv) return {};
-    Int8Primitive primitive{layer, form, std::move(*conv)};
+    auto primitive = std::make_shared<const Int8Primitive>(Int8Primitive{layer, form, std::move(*conv)});
     try {
-      if (!computes_exactly(primitive)) return {};
+      return computes_exactly(primitive) ? primitive : nullptr;
     } catch (const dnnl::error&) {  // made, but not to be run: there are other ways
       return {};
     }
-    return primitive;
   });
-  return found ? &*found : nullptr;
 }
 
 // The memory objects of one run at a time; where source and destination lie is set for each.
@@ -122,13 +121,13 @@ Buffer pack_weights(const Int8Primitive& primitive, const std::int8_t* weights) 
   return packed;
 }
 
-PackedInt8Primitive::PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point,
+PackedInt8Primitive::PackedInt8Primitive(const Int8PrimitivePtr& primitive, std::int32_t zero_point,
                                          const std::int8_t* weights)
-    : PackedInt8Primitive(primitive, zero_point, std::make_shared<const Buffer>(pack_weights(primitive, weights))) {}
+    : PackedInt8Primitive(primitive, zero_point, std::make_shared<const Buffer>(pack_weights(*primitive, weights))) {}
 
-PackedInt8Primitive::PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point,
+PackedInt8Primitive::PackedInt8Primitive(Int8PrimitivePtr primitive, std::int32_t zero_point,
                                          std::shared_ptr<const Buffer> packed)
-    : primitive_(&primitive),
+    : primitive_(std::move(primitive)),
       zero_point_(zero_point),
       packed_(std::move(packed)),
       pool_(std::make_unique<ArgumentPool>()) {}

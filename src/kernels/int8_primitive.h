@@ -31,8 +31,10 @@ struct Int8Primitive {
   std::string name() const { return (form.in_halves ? "2 x " : "") + conv.implementation; }
 };
 
-/// The primitive in this form if oneDNN has one and its sums are right (int8_trial.h), else null. It is never freed.
-const Int8Primitive* trusted_int8_primitive(const Int8LayerShape& layer, const Int8Form& form);
+using Int8PrimitivePtr = std::shared_ptr<const Int8Primitive>;
+
+/// The primitive in this form if oneDNN has one and its sums are right (int8_trial.h), else null.
+Int8PrimitivePtr trusted_int8_primitive(const Int8LayerShape& layer, const Int8Form& form);
 
 /// `weights`, row-major, in the format of a primitive.
 Buffer pack_weights(const Int8Primitive& primitive, const std::int8_t* weights);
@@ -41,10 +43,10 @@ Buffer pack_weights(const Int8Primitive& primitive, const std::int8_t* weights);
 /// single thread; once warm it allocates nothing.
 class PackedInt8Primitive {
  public:
-  /// `weights` row-major. The primitive must outlive this.
-  PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point, const std::int8_t* weights);
+  /// `weights` row-major.
+  PackedInt8Primitive(const Int8PrimitivePtr& primitive, std::int32_t zero_point, const std::int8_t* weights);
   /// The same with weights that were packed before.
-  PackedInt8Primitive(const Int8Primitive& primitive, std::int32_t zero_point, std::shared_ptr<const Buffer> packed);
+  PackedInt8Primitive(Int8PrimitivePtr primitive, std::int32_t zero_point, std::shared_ptr<const Buffer> packed);
   ~PackedInt8Primitive();
   PackedInt8Primitive(PackedInt8Primitive&&) noexcept;
 
@@ -59,7 +61,7 @@ class PackedInt8Primitive {
 
   void execute(const std::uint8_t* x, void* sums) const;
 
-  const Int8Primitive* primitive_;
+  Int8PrimitivePtr primitive_;
   std::int32_t zero_point_;
   std::shared_ptr<const Buffer> packed_;
   std::unique_ptr<ArgumentPool> pool_;

@@ -37,8 +37,8 @@ bool Int8Trial::passes(const std::function<bool(std::int64_t, std::int64_t)>& is
 }
 
 bool trusts_float_sums(const Int8LayerShape& layer) {
-  static Findings<Int8LayerShape, bool> findings;
-  return findings.get(layer, [&] {
+  static Findings<Int8LayerShape, bool> findings(kFindings);
+  return *findings.get(layer, [&] {
     Int8Trial trial(layer, false);
     for (std::uint8_t& q : trial.x) q %= 16;  // small, so that all sums are exact
     for (std::int8_t& w : trial.w) w /= 16;

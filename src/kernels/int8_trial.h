@@ -7,12 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "octet/kernels/int8_layer.h"
+#include "octet/kernels/recent.h"
 
 namespace octet::kernels {
 
@@ -34,29 +33,19 @@ struct Int8Trial {
 /// well where oneDNN refuses: the loop is left.
 bool trusts_float_sums(const Int8LayerShape& layer);
 
-/// Answers that are found once per key and process: a network has many equal layers. They stay where they are. A key is
-/// a layer, or a pair of a layer and what is asked of it.
-template <typename Key, typename Answer>
-class Findings {
- public:
-  template <typename F>
-  const Answer& get(const Key& key, const F& find) {
-    const std::lock_guard lock(mutex_);
-    const auto known = findings_.find(key);
-    return known != findings_.end() ? known->second : findings_.emplace(key, find()).first->second;
+struct HashOfLayer {
+  std::size_t operator()(const Int8LayerShape& layer) const { return hash(layer.s); }
+  template <typename Asked>
+  std::size_t operator()(const std::pair<Int8LayerShape, Asked>& key) const {
+    return hash(key.first.s);
   }
-
- private:
-  struct Hash {
-    std::size_t operator()(const Int8LayerShape& layer) const { return hash(layer.s); }
-    template <typename Asked>
-    std::size_t operator()(const std::pair<Int8LayerShape, Asked>& key) const {
-      return hash(key.first.s);
-    }
-  };
-
-  std::mutex mutex_;
-  std::unordered_map<Key, Answer, Hash> findings_;
 };
+
+/// What trials found. A key is a layer, or a pair of a layer and what is asked of it.
+template <typename Key, typename Answer>
+using Findings = RecentAnswers<Key, Answer, HashOfLayer>;
+/// Kept of each kind. An answer that has gone costs another trial.
+inline constexpr std::size_t kFindings = 1 << 14;
+inline constexpr std::size_t kFoundPrimitives = 1 << 12;
 
 }  // namespace octet::kernels

@@ -2,6 +2,10 @@
 // The pool keeps free blocks by size class. Classes are an eighth of a power of two apart, so that a block wastes at
 // most an eighth of itself, and the untouched part of a fresh block never becomes resident. Blocks never migrate
 // between classes: the same program reaches the same steady state, whatever ran before.
+//
+// Free blocks are links of two lists, which lie in the blocks themselves: nothing is allocated to give one back, so
+// that this cannot fail. One list per class is a stack, because the latest is still in a cache; one over all classes is
+// in the order of being given back, because the oldest leave first.
 #include "octet/kernels/memory.h"
 
 #include <sys/mman.h>
@@ -11,9 +15,11 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <vector>
+#include <new>
 
 #include "octet/base/error.h"
+#include "octet/kernels/fork.h"
+#include "octet/kernels/memory_failure.h"
 
 namespace octet::kernels {
 namespace {
@@ -23,15 +29,91 @@ constexpr std::int64_t kAlignment = 64;
 constexpr std::int64_t kLargePage = std::int64_t{2} << 20;
 constexpr std::int64_t kLargePart = std::int64_t{128} << 10;  // smaller ones would leave most of a large page unused
 
+constexpr std::int64_t kAlwaysKept = std::int64_t{16} << 20;  // unused bytes that are not worth a look
+constexpr std::int64_t kPeaksKept = 3;     // unused bytes at most, in times of the most that was in use lately
+constexpr std::int64_t kPeaksLately = 64;  // bytes asked for until "lately" begins anew, likewise
+
+// The beginning of a free block.
+struct Link {
+  std::int64_t bytes;
+  Link *above, *below;  // of its class
+  Link *newer, *older;  // of all
+};
+static_assert(sizeof(Link) <= kSmallest);
+
 struct Pool {
   std::mutex mutex;
-  std::map<std::int64_t, std::vector<void*>> free;
+  std::map<std::int64_t, Link*> top;  // of each class
+  Link *newest = nullptr, *oldest = nullptr;
   MemoryStatistics statistics;
+  std::int64_t peak_lately = 0, peak_before = 0;  // of live bytes
+  std::int64_t served_lately = 0;
+  std::int64_t until_failure = 0;  // allocations, the last of which fails; 0: none does
+
+  void push(void* data, std::int64_t bytes);
+  void remove(Link* link);
+  void note_use(std::int64_t bytes);
+  Link* take_excess(std::int64_t limit);
+  std::int64_t limit() const { return std::max(kAlwaysKept, kPeaksKept * std::max(peak_lately, peak_before)); }
 };
 
 Pool& pool() {
-  static Pool* const instance = new Pool;  // lives to the end of the process: Buffers in static objects return to it
+  static Pool* const instance = [] {
+    survive_forks();
+    return new Pool;  // lives to the end of the process: Buffers in static objects return to it
+  }();
   return *instance;
+}
+
+// `bytes` is a class that `top` knows.
+void Pool::push(void* data, std::int64_t bytes) {
+  Link*& head = top.find(bytes)->second;
+  Link* const link = new (data) Link{bytes, nullptr, head, nullptr, newest};
+  if (head) head->above = link;
+  head = link;
+  (newest ? newest->newer : oldest) = link;
+  newest = link;
+  statistics.cached_bytes += bytes;
+}
+
+void Pool::remove(Link* link) {
+  (link->above ? link->above->below : top.find(link->bytes)->second) = link->below;
+  if (link->below) link->below->above = link->above;
+  (link->newer ? link->newer->older : newest) = link->older;
+  (link->older ? link->older->newer : oldest) = link->newer;
+  statistics.cached_bytes -= link->bytes;
+}
+
+void Pool::note_use(std::int64_t bytes) {
+  statistics.live_bytes += bytes;
+  statistics.peak_bytes = std::max(statistics.peak_bytes, statistics.live_bytes + statistics.cached_bytes);
+  peak_lately = std::max(peak_lately, statistics.live_bytes);
+  served_lately += bytes;
+  if (served_lately < kPeaksLately * std::max(peak_lately, peak_before)) return;
+  peak_before = peak_lately;
+  peak_lately = statistics.live_bytes;
+  served_lately = 0;
+}
+
+// The oldest blocks, until no more than `limit` bytes are left, as a list by `older`.
+Link* Pool::take_excess(std::int64_t limit) {
+  Link* taken = nullptr;
+  while (statistics.cached_bytes > limit) {
+    Link* const link = oldest;
+    remove(link);
+    link->older = taken;
+    taken = link;
+  }
+  return taken;
+}
+
+// Without the pool's mutex: this may take long.
+void give_to_system(Link* links) {
+  while (links) {
+    Link* const next = links->older;
+    std::free(links);
+    links = next;
+  }
 }
 
 std::int64_t size_class(std::int64_t bytes) {
@@ -39,14 +121,6 @@ std::int64_t size_class(std::int64_t bytes) {
   const int top = std::bit_width(static_cast<std::uint64_t>(bytes - 1));
   const std::int64_t step = std::max(kSmallest / 4, std::int64_t{1} << (top - 4));
   return (bytes + step - 1) / step * step;
-}
-
-// With p.mutex held.
-void release_cached(Pool& p) {
-  for (auto& [bytes, blocks] : p.free)
-    for (void* block : blocks) std::free(block);
-  p.free.clear();
-  p.statistics.cached_bytes = 0;
 }
 
 void* allocate(std::int64_t bytes) { return std::aligned_alloc(kAlignment, static_cast<std::size_t>(bytes)); }
@@ -90,33 +164,35 @@ std::shared_ptr<void> allocate_lasting(std::int64_t bytes) {
 
 Buffer::Buffer(std::int64_t bytes) {
   if (bytes == 0) return;
-  bytes_ = size_class(bytes);
+  const std::int64_t block = size_class(bytes);
   Pool& p = pool();
-  const std::lock_guard lock(p.mutex);
-  if (const auto found = p.free.find(bytes_); found != p.free.end() && !found->second.empty()) {
-    data_ = found->second.back();
-    found->second.pop_back();
-    p.statistics.cached_bytes -= bytes_;
+  std::unique_lock lock(p.mutex);
+  const bool fails = p.until_failure > 0 && --p.until_failure == 0;
+  if (Link* const top = p.top[block]; top && !fails) {
+    p.remove(top);
+    data_ = top;
   } else {
-    data_ = allocate(bytes_);
+    data_ = fails ? nullptr : allocate(block);
     if (!data_) {  // what lies in the pool has other sizes, but it is memory
-      release_cached(p);
-      data_ = allocate(bytes_);
+      give_to_system(p.take_excess(0));
+      data_ = fails ? nullptr : allocate(block);
     }
     require(data_ != nullptr, "out of memory: ", bytes, " bytes asked for, ", p.statistics.live_bytes, " in use");
     ++p.statistics.system_allocations;
   }
-  p.statistics.live_bytes += bytes_;
-  p.statistics.peak_bytes = std::max(p.statistics.peak_bytes, p.statistics.live_bytes + p.statistics.cached_bytes);
+  bytes_ = block;
+  p.note_use(block);
 }
 
 Buffer::~Buffer() {
   if (!data_) return;
   Pool& p = pool();
-  const std::lock_guard lock(p.mutex);
-  p.free[bytes_].push_back(data_);
+  std::unique_lock lock(p.mutex);
   p.statistics.live_bytes -= bytes_;
-  p.statistics.cached_bytes += bytes_;
+  p.push(data_, bytes_);
+  Link* const excess = p.take_excess(p.limit());
+  lock.unlock();
+  give_to_system(excess);
 }
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
@@ -132,8 +208,19 @@ MemoryStatistics memory_statistics() {
 
 void release_cached_memory() {
   Pool& p = pool();
-  const std::lock_guard lock(p.mutex);
-  release_cached(p);
+  std::unique_lock lock(p.mutex);
+  Link* const all = p.take_excess(0);
+  lock.unlock();
+  give_to_system(all);
+}
+
+void lock_memory_pool() { pool().mutex.lock(); }
+
+void unlock_memory_pool() { pool().mutex.unlock(); }
+
+void fail_allocation(std::int64_t count) {
+  const std::lock_guard lock(pool().mutex);
+  pool().until_failure = count;
 }
 
 }  // namespace octet::kernels

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory for values: taken from a pool by size and given back to it, so that a warm training step asks the system for
 // none (page faults alone cost PyTorch 15 to 28 % of a step on the reference machine).
+//
+// What lies unused in the pool is bounded: by three times the most that was in use at once lately, or 16 MiB if that is
+// more. "Lately" is while Buffers of 64 to 128 times as many bytes were asked for, a few dozen steps. Above that, the
+// blocks that have been unused for longest go back to the system: those of sizes that no longer occur.
 #pragma once
 
 #include <cstdint>

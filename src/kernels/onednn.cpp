@@ -4,9 +4,10 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <charconv>
+#include <list>
 #include <numeric>
 #include <string_view>
-#include <vector>
 
 #include "octet/base/error.h"
 #include "octet/kernels/info.h"
@@ -278,11 +279,17 @@ void reorder(const memory::desc& from_desc, const void* from, const memory::desc
     memory::desc from, to;
     dnnl::reorder primitive;
   };
-  thread_local std::vector<Cached> cache;
+  constexpr std::size_t kKept = 256;
+  thread_local std::list<Cached> cache;  // the latest first
   memory source = wrap(from_desc, from), target = wrap(to_desc, to);
-  auto found = std::ranges::find_if(cache, [&](const Cached& c) { return c.from == from_desc && c.to == to_desc; });
-  if (found == cache.end()) found = cache.insert(cache.end(), {from_desc, to_desc, dnnl::reorder(source, target)});
-  found->primitive.execute(onednn_stream(), source, target);
+  const auto found =
+      std::ranges::find_if(cache, [&](const Cached& c) { return c.from == from_desc && c.to == to_desc; });
+  if (found != cache.end())
+    cache.splice(cache.begin(), cache, found);
+  else
+    cache.push_front({from_desc, to_desc, dnnl::reorder(source, target)});
+  if (cache.size() > kKept) cache.pop_back();
+  cache.front().primitive.execute(onednn_stream(), source, target);
   onednn_stream().wait();
 }
 
@@ -306,30 +313,40 @@ std::string onednn_version() {
   return text(v->major, '.', v->minor, '.', v->patch);
 }
 
-std::string onednn_isa() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::sse41:
-      return "SSE41";
-    case dnnl::cpu_isa::avx:
-      return "AVX";
-    case dnnl::cpu_isa::avx2:
-      return "AVX2";
-    case dnnl::cpu_isa::avx2_vnni:
-      return "AVX2_VNNI";
-    case dnnl::cpu_isa::avx512_core:
-      return "AVX512_CORE";
-    case dnnl::cpu_isa::avx512_core_vnni:
-      return "AVX512_CORE_VNNI";
-    case dnnl::cpu_isa::avx512_core_bf16:
-      return "AVX512_CORE_BF16";
-    case dnnl::cpu_isa::avx512_core_amx:
-      return "AVX512_CORE_AMX";
-    default:
-      return text("newer (", static_cast<int>(dnnl::get_effective_cpu_isa()), ")");
+std::string isa_name(std::string_view architecture, unsigned number) {
+  if (architecture == "x86-64") {
+    using dnnl::cpu_isa;
+    constexpr std::pair<cpu_isa, const char*> kNames[] = {{cpu_isa::sse41, "SSE41"},
+                                                          {cpu_isa::avx, "AVX"},
+                                                          {cpu_isa::avx2, "AVX2"},
+                                                          {cpu_isa::avx2_vnni, "AVX2_VNNI"},
+                                                          {cpu_isa::avx512_core, "AVX512_CORE"},
+                                                          {cpu_isa::avx512_core_vnni, "AVX512_CORE_VNNI"},
+                                                          {cpu_isa::avx512_core_bf16, "AVX512_CORE_BF16"},
+                                                          {cpu_isa::avx512_core_amx, "AVX512_CORE_AMX"}};
+    for (const auto& [isa, name] : kNames)
+      if (static_cast<unsigned>(isa) == number) return name;
   }
+  char digits[16];
+  const char* const end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
+  return text(architecture, " isa 0x", std::string_view(digits, static_cast<std::size_t>(end - digits)));
+}
+
+std::string onednn_isa() {
+#if defined(__x86_64__)
+  constexpr std::string_view kArchitecture = "x86-64";
+#elif defined(__aarch64__)
+  constexpr std::string_view kArchitecture = "aarch64";
+#else
+  constexpr std::string_view kArchitecture = "other";
+#endif
+  return isa_name(kArchitecture, static_cast<unsigned>(dnnl::get_effective_cpu_isa()));
 }
 
 bool onednn_uses_vnni() {
+#if !defined(__x86_64__)
+  return false;  // the bits mean something else
+#endif
   // An instruction set has the bits of those that it contains.
   constexpr auto kVnni = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_vnni);
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kVnni) == kVnni;

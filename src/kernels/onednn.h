@@ -7,6 +7,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "octet/kernels/conv.h"
 
@@ -17,6 +18,9 @@ const dnnl::engine& onednn_engine();
 dnnl::stream& onednn_stream();
 /// Whether oneDNN multiplies int8 with AVX-512 VNNI on this machine; ONEDNN_MAX_CPU_ISA can forbid it.
 bool onednn_uses_vnni();
+/// The name of oneDNN's number for an instruction set, which means another one on each architecture: "AVX2", and where
+/// this table has none, "aarch64 isa 0x1f".
+std::string isa_name(std::string_view architecture, unsigned number);
 
 enum class ConvDirection { kForward, kBackwardData, kBackwardWeights };
 

@@ -29,7 +29,11 @@ class TaskRef {
 
 /// Runs task(0) .. task(count - 1), each exactly once, in any order and on any thread; returns when all are done.
 /// An exception of a task (memory may run out) is thrown again here, once no task runs any more; tasks that had not
-/// begun may be left out. Nested calls run in the calling thread.
+/// begun may be left out. Nested calls run in the calling thread. Tasks round to nearest and keep denormal numbers,
+/// whatever their threads were set to (octet/base/float_environment.h).
+///
+/// fork() ends the forking thread's OpenMP threads first, and parent and child start new ones: a child may go on
+/// computing, if at the time of the fork no other thread was in a call of this library.
 void parallel_tasks(std::int64_t count, TaskRef task);
 
 /// A range [0, size) cut into equal chunks (the last may be shorter).

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 
 namespace octet::init {
 
@@ -16,22 +17,26 @@ Fans fans(const Tensor& w) {
 }
 
 void uniform(Tensor& w, float low, float high, Rng& rng) {
+  const FloatEnvironment numbers;
   for (float& value : w.mutable_values()) value = rng.uniform(low, high);
 }
 
 void normal(Tensor& w, float mean, float deviation, Rng& rng) {
+  const FloatEnvironment numbers;
   for (float& value : w.mutable_values()) value = mean + deviation * rng.normal();
 }
 
 void constant(Tensor& w, float value) { std::ranges::fill(w.mutable_values(), value); }
 
 void kaiming_normal(Tensor& w, FanMode mode, Rng& rng) {
+  const FloatEnvironment numbers;
   const Fans fan = fans(w);
   const auto count = static_cast<double>(mode == FanMode::kIn ? fan.in : fan.out);
   normal(w, 0.0F, static_cast<float>(std::sqrt(2.0 / count)), rng);
 }
 
 void kaiming_uniform(Tensor& w, double a, Rng& rng) {
+  const FloatEnvironment numbers;
   const auto bound = static_cast<float>(std::sqrt(6.0 / ((1.0 + a * a) * static_cast<double>(fans(w).in))));
   uniform(w, -bound, bound, rng);
 }

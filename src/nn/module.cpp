@@ -10,6 +10,7 @@
 
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
 
@@ -67,6 +68,7 @@ Child::Child(std::string name, std::unique_ptr<Module> module) : name_(std::move
 Child::~Child() = default;
 
 Tensor Child::operator()(const Tensor& x) const {
+  const FloatEnvironment numbers;
   const ContextScope scope(name_);
   if (TraceRecorder* recorder = TraceRecorder::active()) recorder->enter_module();
   if (filter_is_out_) return module_->forward(x);
@@ -91,6 +93,11 @@ std::unique_ptr<Module> Child::replace(std::unique_ptr<Module> module) {
 
 Module::~Module() {
   for (const std::shared_ptr<Module*>& place : places_) *place = nullptr;
+}
+
+Tensor Module::operator()(const Tensor& x) {
+  const FloatEnvironment numbers;
+  return forward(x);
 }
 
 std::string Module::type_name() const {

@@ -93,7 +93,7 @@ class Module {
   virtual Tensor forward(const Tensor& x) = 0;
   /// What the input of a slot becomes whose input filter this module is.
   virtual Tensor filter_input(const Tensor& x) { return x; }
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  Tensor operator()(const Tensor& x);
 
   /// The class name without namespaces, as PyTorch prints it: "Conv2d", "BasicBlock".
   virtual std::string type_name() const;

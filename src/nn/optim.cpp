@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/kernels/elementwise.h"
 #include "octet/kernels/optimizer.h"
@@ -61,17 +62,25 @@ Optimizer::Optimizer(const char* name, std::vector<ParameterGroup> groups, doubl
 }
 
 void Optimizer::step() {
-  std::size_t index = 0;
-  for (const ParameterGroup& group : groups_) {
+  const FloatEnvironment numbers;
+  // First what can fail, so that a step is done by all parameters or by none.
+  for (const ParameterGroup& group : groups_)
     for (const auto& [name, tensor] : group.parameters) {
       const Tensor gradient = tensor.grad();
-      const std::size_t i = index++;
       if (!gradient.defined()) continue;
       require(gradient.shape() == tensor.shape() && gradient.layout() == tensor.layout(), name_, ": the gradient of ",
               name, " has another shape or layout (gradient ", gradient.shape(), ", parameter ", tensor.shape(), ")");
-      update(i, tensor, gradient, lr_ * group.lr_scale, group.weight_decay.value_or(weight_decay_));
+      gradient.values();
+      tensor.values();
     }
-  }
+  std::size_t index = 0;
+  for (const ParameterGroup& group : groups_)
+    for (const auto& [name, tensor] : group.parameters) {
+      const Tensor gradient = tensor.grad();
+      const std::size_t i = index++;
+      if (gradient.defined())
+        update(i, tensor, gradient, lr_ * group.lr_scale, group.weight_decay.value_or(weight_decay_));
+    }
 }
 
 void Optimizer::zero_grad() {
@@ -183,6 +192,7 @@ std::vector<StateEntry> AdamW::named_state() {
 // ---- gradient clipping ---------------------------------------------------------------------------------------------
 
 double clip_grad_norm(std::span<const Tensor> parameters, double max_norm) {
+  const FloatEnvironment numbers;
   require(max_norm > 0, "clip_grad_norm: max_norm must be positive (max_norm ", max_norm, ")");
   double squares = 0;
   for (const Tensor& parameter : parameters) {

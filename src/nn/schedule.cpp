@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 
 namespace octet {
 namespace {
@@ -105,6 +106,7 @@ Schedule Schedule::with_warmup(std::int64_t steps, double start_factor) const {
 }
 
 double Schedule::lr(std::int64_t step) const {
+  const FloatEnvironment numbers;
   require(step >= 0, "schedule: step must not be negative (step ", step, ")");
   if (step >= warmup_steps_) return std::visit([&](const auto& c) { return rate(c, step - warmup_steps_); }, curve_);
   const double initial = std::visit([](const auto& c) { return initial_rate(c); }, curve_);

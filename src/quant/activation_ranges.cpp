@@ -8,6 +8,7 @@
 
 #include "octet/autograd/integers.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 
 namespace octet {
 namespace {
@@ -71,6 +72,7 @@ double ActivationRange::clipped_share() const {
 }
 
 std::vector<ActivationRange> activation_ranges(Module& model, const std::function<void()>& forwards) {
+  const FloatEnvironment numbers;
   std::vector<ActivationRange> ranges;
   std::vector<const QatModule*> owners;  // of each range's quantizer
   std::map<const QatModule*, std::unique_ptr<CountingFilter>> filters;

@@ -6,6 +6,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/nn/module.h"
 #include "octet/quant/create_quant_retrain_model.h"
@@ -54,6 +55,7 @@ QuantRetrainReport create_quant_retrain_config(const std::filesystem::path& conf
 
 QuantRetrainConfigText quant_retrain_config_text(Module& model, const Tensor& input_data,
                                                  const SimplifiedConfig& definition) {
+  const FloatEnvironment numbers;
   require(input_data.defined(), "create_quant_retrain_config: input_data is undefined");
   const std::vector<QuantizableLayer> layers = find_quantizable_layers(model, evaluation_trace(model, input_data));
   require_any(layers);

@@ -9,6 +9,7 @@
 #include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/nn/activation_layers.h"
 #include "octet/nn/norm_layers.h"
@@ -107,6 +108,7 @@ void load_checkpoint(Module& model, const std::filesystem::path& checkpoint, con
 }  // namespace
 
 QuantRecord quant_record(Module& model, bool force_fp16_quant) {
+  const FloatEnvironment numbers;
   QuantRecord record;
   model.visit([&](const std::string& path, Module& module) {
     const auto* const qat = dynamic_cast<const QatModule*>(&module);
@@ -131,6 +133,7 @@ QuantRecord quant_record(Module& model, bool force_fp16_quant) {
 std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
                                                    const std::filesystem::path& record_file, const Tensor& input_data,
                                                    const QuantRetrainOptions& options) {
+  const FloatEnvironment numbers;
   const Plan plan = plan_for(model, config_file, input_data);
   require_deployable(model, plan, input_data, options);
   std::unique_ptr<Module> converted = convert(model, plan, options);
@@ -140,6 +143,7 @@ std::unique_ptr<Module> create_quant_retrain_model(const std::filesystem::path& 
 
 QuantRetrainModel quant_retrain_model(std::string_view config, std::string source, Module& model,
                                       const Tensor& input_data, const QuantRetrainOptions& options) {
+  const FloatEnvironment numbers;
   Plan plan = plan_for(model, config, std::move(source), input_data);
   require_deployable(model, plan, input_data, options);
   return {convert(model, plan, options), plan.force_fp16_quant, std::move(plan.report)};
@@ -149,6 +153,7 @@ std::unique_ptr<Module> restore_quant_retrain_model(const std::filesystem::path&
                                                     const std::filesystem::path& record_file, const Tensor& input_data,
                                                     const std::filesystem::path& checkpoint, const std::string& sub_key,
                                                     const QuantRetrainOptions& options) {
+  const FloatEnvironment numbers;
   const Plan plan = plan_for(model, config_file, input_data);
   std::unique_ptr<Module> converted = convert(model, plan, options);
   load_checkpoint(*converted, checkpoint, sub_key);

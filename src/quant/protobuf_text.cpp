@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/quant/real_text.h"
 
@@ -234,6 +235,7 @@ class ShortFloats final : public TextFormat::FastFieldValuePrinter {
 }  // namespace
 
 Document parse_protobuf_text(std::string_view text, std::string source, Message& message) {
+  const FloatEnvironment numbers;
   const std::size_t limit = DocumentLimits().max_bytes;
   require(text.size() <= limit, source, ": longer than ", limit, " bytes");
   Lines lines(text, std::move(source));
@@ -252,6 +254,7 @@ Document parse_protobuf_text(std::string_view text, std::string source, Message&
 }
 
 std::string to_protobuf_text(const Message& message) {
+  const FloatEnvironment numbers;
   TextFormat::Printer printer;
   printer.SetDefaultFieldValuePrinter(new ShortFloats);  // the printer owns it
   std::string text;

@@ -10,6 +10,7 @@
 #include "octet/base/error.h"
 #include "octet/base/fields.h"
 #include "octet/base/file.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
 #include "octet/quant/protobuf_text.h"
@@ -96,6 +97,7 @@ void write_record_file(const std::filesystem::path& path, const QuantRecord& rec
 }
 
 float fp16_scale(float scale) {
+  const FloatEnvironment numbers;
   constexpr int kDigits = 11;  // float16: 1 + 10 bits
   constexpr float kSmallestNormal = 0x1p-14F, kLargest = 65504.0F;
   const auto rounded = [](float value) {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "octet/base/float_environment.h"
+
 namespace octet {
 
 std::string real_text(double value) {
@@ -22,6 +24,7 @@ std::string real_text(double value) {
 }
 
 std::string real_text(float value) {
+  const FloatEnvironment numbers;
   constexpr std::size_t kMost = 40;
   char digits[kMost];
   const char* const end = std::to_chars(digits, digits + kMost, value, std::chars_format::scientific).ptr;

@@ -6,6 +6,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/graph/live_nodes.h"
 #include "octet/graph/onnx_writer.h"
@@ -80,6 +81,7 @@ std::filesystem::path with_prefix(const std::filesystem::path& prefix, const std
 SavedModels save_quant_retrain_model(const std::filesystem::path& config_file, Module& model,
                                      const std::filesystem::path& record_file, const std::filesystem::path& save_path,
                                      const Tensor& input_data, const SaveOptions& options) {
+  const FloatEnvironment numbers;
   require(input_data.defined(), kOp, "input_data is undefined");
   const QuantRetrainConfig config = read_quant_retrain_config(config_file, layers_of(model));
   check_conversion(model, config, config_file);

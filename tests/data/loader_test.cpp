@@ -2,13 +2,18 @@
 #include "octet/data/loader.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <numeric>
+#include <string>
+#include <utility>
 
 #include "octet/base/error.h"
 #include "octet/data/synthetic.h"
 #include "support/error_text.h"
+#include "support/float_mode.h"
 
 namespace octet {
 namespace {
@@ -56,6 +61,43 @@ class Damaged final : public Dataset {
   }
   std::string content_hash() const override { return {}; }
 };
+
+TEST(DataLoader, TellsTheChildOfAForkThatItsThreadsAreNotThere) {
+  const DataLoader loader(distinct(100), {.batch_size = 2, .workers = 2});
+  auto iterator = loader.begin();
+  const pid_t process = fork();
+  if (process == 0) {
+    alarm(30);
+    std::string message;
+    {
+      auto here = std::move(iterator);
+      message = error_text([&] { ++here; });
+    }
+    const bool told = message.find("child of a fork") != std::string::npos;
+    const std::size_t batches = epoch_of(loader).size();  // with threads of its own
+    _exit(told && batches == 50 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(process, &status, 0);
+  EXPECT_EQ(status, 0);
+  ++iterator;
+  EXPECT_EQ(iterator->labels.size(), 2U);
+}
+
+TEST(DataLoader, IsTheSameInEveryFloatMode) {
+  const Transform transform{.steps = {RandomResizedCrop{.size = 5}, RandomHorizontalFlip{}},
+                            .normalize = {.mean = {0.4F}, .stddev = {0.3F}},
+                            .erasing = RandomErasing{}};
+  const auto batches = [&](int workers) {
+    return epoch_of(DataLoader(distinct(40), {.batch_size = 8, .shuffle = true, .workers = workers}, transform));
+  };
+  const std::vector<PlainBatch> expected = batches(0);
+  for (const test::FloatMode mode : test::kFloatModes)
+    for (const int workers : {0, 2}) {
+      const test::FloatModeScope host(mode);
+      EXPECT_TRUE(batches(workers) == expected) << name_of(mode) << ", " << workers << " workers";
+    }
+}
 
 TEST(DataLoader, GoesThroughAllSamplesInOrder) {
   DataLoader loader(distinct(10), {.batch_size = 4});

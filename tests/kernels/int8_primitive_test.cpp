@@ -15,12 +15,13 @@ constexpr ConvShape kShape{
 
 // Runs it eight times at once; with a primitive of no zero point, on data of zero point 0.
 template <typename Sum>
-void expect_exact(const Int8Primitive& p) {
+void expect_exact(const Int8PrimitivePtr& primitive) {
+  const Int8Primitive& p = *primitive;
   const test::Int8Example example(p.layer.s, p.form.zero_point ? 99 : 0);
   const std::vector<std::int64_t> expected =
       p.layer.plain() ? test::reference_int8_conv(p.layer.s, example.x, example.zero_point, example.w)
                       : test::reference_int8_conv_transpose(p.layer.s, example.y, example.zero_point, example.w);
-  const PackedInt8Primitive packed(p, example.zero_point, example.w.data());
+  const PackedInt8Primitive packed(primitive, example.zero_point, example.w.data());
   std::vector<std::vector<Sum>> sums(8, std::vector<Sum>(expected.size(), Sum{1} / 2));
   parallel_tasks(std::ssize(sums), [&](std::int64_t i) {
     const SingleThread one;
@@ -35,17 +36,17 @@ TEST(Int8Primitive, GivesTheSumsOfTheScalarLoopInEveryFormThatIsTrusted) {
   for (const ConvKind kind : {ConvKind::kPlain, ConvKind::kTransposed})
     for (const Int8Result result : {Int8Result::kInt32, Int8Result::kFloat32})
       for (const bool zero_point : {false, true}) {
-        const Int8Primitive* const p = trusted_int8_primitive({kind, kShape}, {result, zero_point});
+        const Int8PrimitivePtr p = trusted_int8_primitive({kind, kShape}, {result, zero_point});
         if (!p) continue;
-        result == Int8Result::kFloat32 ? expect_exact<float>(*p) : expect_exact<std::int32_t>(*p);
+        result == Int8Result::kFloat32 ? expect_exact<float>(p) : expect_exact<std::int32_t>(p);
       }
 }
 
 TEST(Int8Primitive, InHalvesIsTrustedOnEveryMachine) {
-  const Int8Primitive* const p = trusted_int8_primitive({ConvKind::kPlain, kShape}, {.in_halves = true});
+  const Int8PrimitivePtr p = trusted_int8_primitive({ConvKind::kPlain, kShape}, {.in_halves = true});
   ASSERT_NE(p, nullptr) << onednn_isa();
   EXPECT_EQ(p->name(), "2 x " + p->conv.implementation);
-  expect_exact<std::int32_t>(*p);
+  expect_exact<std::int32_t>(p);
   EXPECT_EQ(trusted_int8_primitive({ConvKind::kPlain, kShape}, {.in_halves = true}), p);
 }
 

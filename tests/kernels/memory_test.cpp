@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "octet/kernels/memory_failure.h"
 #include "support/address_space_limit.h"
 #include "support/error_text.h"
 
@@ -106,6 +107,56 @@ TEST(Memory, RemembersItsPeak) {
   EXPECT_GE(memory_statistics().peak_bytes, live + 80'000'000);
   release_cached_memory();
   EXPECT_GE(memory_statistics().peak_bytes, live + 80'000'000);
+}
+
+// After this "lately" knows nothing of other tests.
+void use_little_for_long() {
+  for (int i = 0; i < 100'000; ++i) const Buffer small(std::int64_t{4} << 20);
+}
+
+TEST(Memory, UnusedIsAtMostThreeTimesWhatWasInUseAtOnce) {
+  constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+  use_little_for_long();
+  release_cached_memory();
+  // One size after the other, as images of many sizes ask for them.
+  std::int64_t live = 0;
+  for (std::int64_t size = 20; size < 120; size += 2) {
+    const Buffer a(size * kMiB), b(size * kMiB);
+    live = memory_statistics().live_bytes;
+    EXPECT_LE(memory_statistics().cached_bytes, 3 * live) << size;
+  }
+  EXPECT_GE(memory_statistics().cached_bytes, live);
+}
+
+TEST(Memory, OfALargePhaseGoesBackInTheSmallOneAfterIt) {
+  constexpr std::int64_t kLarge = std::int64_t{64} << 20;
+  { const Buffer a(kLarge), b(kLarge / 2); }
+  EXPECT_GE(memory_statistics().cached_bytes, kLarge);
+  use_little_for_long();
+  EXPECT_LE(memory_statistics().cached_bytes, std::int64_t{16} << 20);
+}
+
+TEST(Memory, OfSeveralPhasesOfAStepStays) {
+  use_little_for_long();
+  release_cached_memory();
+  constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+  const auto step = [] {
+    for (const std::int64_t size : {40, 33, 25}) const Buffer a(size * kMiB);
+  };
+  step();
+  const std::int64_t before = memory_statistics().system_allocations;
+  for (int i = 0; i < 200; ++i) step();
+  EXPECT_EQ(memory_statistics().system_allocations, before);
+}
+
+TEST(Memory, FailsWhereATestWants) {
+  const MemoryStatistics before = memory_statistics();
+  fail_allocation(2);
+  const Buffer first(1000);
+  EXPECT_THAT(test::error_text([] { Buffer second(1000); }),
+              testing::StartsWith("out of memory: 1000 bytes asked for"));
+  const Buffer third(1000);
+  EXPECT_EQ(memory_statistics().live_bytes, before.live_bytes + first.bytes() + third.bytes());
 }
 
 TEST(Memory, IsSharedByThreads) {

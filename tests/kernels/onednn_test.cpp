@@ -110,6 +110,16 @@ TEST(OneDnn, TellsItsVersionAndInstructionSet) {
   EXPECT_FALSE(onednn_isa().empty());
 }
 
+TEST(OneDnn, NamesInstructionSetsByArchitectureAndNumber) {
+  EXPECT_EQ(isa_name("x86-64", 0x1), "SSE41");
+  EXPECT_EQ(isa_name("x86-64", 0x7), "AVX2");
+  EXPECT_EQ(isa_name("x86-64", 0x27), "AVX512_CORE");
+  EXPECT_EQ(isa_name("x86-64", static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx)), "AVX512_CORE_AMX");
+  EXPECT_EQ(isa_name("x86-64", 0x7FFFF), "x86-64 isa 0x7ffff");
+  EXPECT_EQ(isa_name("aarch64", 0x1), "aarch64 isa 0x1");
+  EXPECT_EQ(isa_name("aarch64", 0x1F), "aarch64 isa 0x1f");
+}
+
 TEST(SingleThread, HoldsUntilItsEnd) {
   const int before = num_threads();
   set_num_threads(3);

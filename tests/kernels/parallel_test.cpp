@@ -4,13 +4,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <limits>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "octet/base/error.h"
+#include "octet/kernels/memory.h"
 #include "support/error_text.h"
+#include "support/float_mode.h"
 
 namespace octet::kernels {
 namespace {
@@ -71,6 +78,59 @@ TEST_P(Parallel, CoversARangeByItsChunks) {
     for (std::int64_t i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
   });
   EXPECT_THAT(visits, Each(1));
+}
+
+TEST_P(Parallel, TasksRoundToNearestWhateverTheCallerDoes) {
+  const float third = 1.0F / 3.0F, denormal = std::numeric_limits<float>::min() / 3.0F;
+  for (const test::FloatMode mode : test::kFloatModes) {
+    const test::FloatModeScope host(mode);
+    std::vector<float> thirds(16), denormals(16);
+    parallel_tasks(16, [&](std::int64_t i) {
+      volatile float one = 1.0F, three = 3.0F, smallest = std::numeric_limits<float>::min();
+      thirds[static_cast<std::size_t>(i)] = one / three;
+      denormals[static_cast<std::size_t>(i)] = smallest / three;
+    });
+    EXPECT_THAT(thirds, Each(third)) << name_of(mode);
+    EXPECT_THAT(denormals, Each(denormal)) << name_of(mode);
+  }
+}
+
+// What a child of fork() finds, by its exit status.
+template <typename F>
+int status_of_child(const F& child) {
+  const pid_t process = fork();
+  if (process == 0) {
+    alarm(30);
+    _exit(child());
+  }
+  int status = 0;
+  waitpid(process, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST_P(Parallel, GoesOnInAForkedChildAndInItsParent) {
+  const auto add_up = [] {
+    std::atomic<int> sum = 0;
+    parallel_tasks(100, [&](std::int64_t i) {
+      const Buffer scratch(1000);
+      sum += static_cast<int>(i);
+    });
+    return sum == 4950 && num_threads() == GetParam() ? 0 : 1;
+  };
+  EXPECT_EQ(add_up(), 0);
+  EXPECT_EQ(status_of_child([&] { return add_up() + status_of_child(add_up); }), 0);
+  EXPECT_EQ(add_up(), 0);
+}
+
+TEST(Fork, LeavesThePoolOfMemoryUnlocked) {
+  std::atomic<bool> stop = false;
+  std::jthread other([&] {  // is in the pool most of the time
+    while (!stop) const Buffer buffer(1000);
+  });
+  int failed = 0;
+  for (int i = 0; i < 50; ++i) failed += status_of_child([] { return Buffer(1000).data() ? 0 : 1; }) != 0;
+  stop = true;
+  EXPECT_EQ(failed, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, Parallel, testing::Values(1, 2, 3, 8));
