@@ -9,6 +9,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
+#include "octet/deploy/constant_bytes.h"
 #include "octet/deploy/int8_constants.h"
 #include "octet/deploy/pool_windows.h"
 #include "octet/deploy/program.h"
@@ -41,19 +42,6 @@ std::vector<std::vector<int>> readers_of(const Graph& graph) {
 // Of what is made of constants: scales, biases, windows, weights in another form. Many nodes may read one constant, so
 // that the size of the file is no bound.
 constexpr std::int64_t kMostConstantBytes = std::int64_t{1} << 30;
-
-std::int64_t bytes(const std::vector<float>& values) { return std::ssize(values) * 4; }
-std::int64_t constant_bytes(const Int8Conv& w) { return bytes(w.epilogue.bias) + bytes(w.epilogue.scale); }
-std::int64_t constant_bytes(const FloatConv& w) { return bytes(w.bias); }
-std::int64_t constant_bytes(const FloatLinear& w) { return bytes(w.bias); }
-std::int64_t constant_bytes(const BatchNorm& w) { return bytes(w.mean) + bytes(w.scale) + bytes(w.shift); }
-std::int64_t constant_bytes(const AveragePool& w) {
-  return (std::ssize(w.shape.rows) + std::ssize(w.shape.columns)) * static_cast<std::int64_t>(sizeof(kernels::Window));
-}
-template <typename Work>
-std::int64_t constant_bytes(const Work&) {
-  return 0;
-}
 
 class Lowering {
  public:
@@ -101,7 +89,7 @@ class Lowering {
     Step step;
     step.name = node_ ? (node_->module.empty() ? value(node_->output).name : node_->module) : "output";
     step.operation = operation;
-    count_constants(std::visit([](const auto& w) { return constant_bytes(w); }, work));
+    count_constants(constant_bytes(work));
     step.work = std::move(work);
     step.inputs = std::move(inputs);
     step.output = add_tensor(shape, quantized);
