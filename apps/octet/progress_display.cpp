@@ -67,6 +67,7 @@ void ProgressDisplay::started(const octet::RunStart& start) {
              with_thousands(start.parameters), with_thousands(start.train_samples), with_thousands(start.test_samples),
              octet::counted(start.epochs, "epoch"), octet::counted(start.steps_per_epoch, "step"));
   if (!start.quantization.layers.empty()) print(start.quantization);
+  for (const std::string& line : start.left_out) fmt::print("{}\n", octet::printable_lines(line));
   for (const std::string& warning : start.warnings) fmt::print("warning: {}\n", octet::printable_lines(warning));
   fmt::print("run directory: {}\n", octet::printable(start.directory.string()));
   if (start.first_step > 0) fmt::print("resumed after step {} of {}\n", start.first_step, start.total_steps);

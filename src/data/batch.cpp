@@ -26,10 +26,10 @@ Batch make_batch(const Dataset& dataset, std::span<const std::int64_t> indices, 
   batch.labels.reserve(indices.size());
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t index = indices[static_cast<std::size_t>(i)];
-    const std::string name = text("sample ", index);
-    const ContextScope scope(name);
     Rng sample_rng = rng.fork(static_cast<std::uint64_t>(index));
-    Sample sample = dataset.get(index);
+    Sample sample = dataset.get(index);  // names the file in its errors
+    const std::string name = dataset.sample_name(index);
+    const ContextScope scope(name);
     const Image image = apply_steps(transform, std::move(sample.image), sample_rng);
     const Shape shape = batch_shape(count, image);
     if (!batch.images.defined()) batch.images = Tensor::empty(shape);

@@ -16,6 +16,13 @@ struct Sample {
   std::int64_t label = 0;
 };
 
+/// Files that lie where a dataset is, and are no samples of it.
+struct LeftOut {
+  std::string reason;  ///< ".webp", "hidden", "dead link", "unreadable"
+  std::int64_t count = 0;
+  std::vector<std::string> files = {};  ///< the first ones; of unreadable files all, with their errors
+};
+
 /// A fixed list of labelled images. Immutable, so that the loader's threads may share it: every function may be called
 /// by several threads at once.
 class Dataset {
@@ -29,6 +36,10 @@ class Dataset {
   virtual Sample get(std::int64_t index) const = 0;
   /// SHA-256 (hex) of all that training could see: images, labels and class names in their order. Reads everything.
   virtual std::string content_hash() const = 0;
+
+  /// What an error about the sample at `index` calls it.
+  virtual std::string sample_name(std::int64_t index) const { return "sample " + std::to_string(index); }
+  virtual std::vector<LeftOut> left_out() const { return {}; }
 
   /// One name per label; labels lie in [0, classes()).
   const std::vector<std::string>& class_names() const { return class_names_; }

@@ -2,57 +2,87 @@
 #include "octet/data/image_folder.h"
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/file.h"
 #include "octet/base/sha256.h"
 #include "octet/base/utf8.h"
+#include "octet/data/find_images.h"
 
 namespace octet {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Names of what `wanted` accepts in a folder, in byte order; hidden entries do not count.
-template <typename Wanted>
-std::vector<std::string> sorted_names(const fs::path& folder, Wanted wanted) {
-  std::vector<std::string> names;
-  try {
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      std::string name = entry.path().filename().string();
-      if (!name.starts_with('.') && wanted(entry)) names.push_back(std::move(name));
-    }
-  } catch (const fs::filesystem_error& error) {
-    fail("ImageFolder: ", printable(folder.string()), ": cannot be listed (", error.code().message(), ")");
-  }
-  std::ranges::sort(names);
-  return names;
-}
+constexpr std::size_t kErrorsShown = 5;
 
-std::vector<std::string> class_folders(const fs::path& root) {
-  auto names = sorted_names(root, [](const fs::directory_entry& entry) { return entry.is_directory(); });
-  require(!names.empty(), "ImageFolder: ", root.string(), ": there are no class folders");
-  return names;
-}
-
-bool is_image(const fs::directory_entry& entry) {
-  std::string extension = entry.path().extension().string();
-  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  const bool known = extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".bmp";
-  return known && entry.is_regular_file();
+// Calls work(0), ..., work(count - 1), by `threads` threads beside this one.
+template <typename Work>
+void in_parallel(std::size_t count, int threads, const Work& work) {
+  std::atomic<std::size_t> next = 0;
+  const auto some = [&] {
+    for (std::size_t i = next++; i < count; i = next++) work(i);
+  };
+  std::vector<std::jthread> others;
+  for (int t = 1; t < threads; ++t) others.emplace_back(some);
+  some();
 }
 
 }  // namespace
 
-ImageFolder::ImageFolder(const fs::path& root, Options options)
-    : Dataset(class_folders(root)), root_(root), options_(options) {
+ImageFolder::ImageFolder(const fs::path& root, Options options) : ImageFolder(root, options, find_images(root)) {}
+
+ImageFolder::ImageFolder(const fs::path& root, Options options, FoundImages found)
+    : Dataset(std::move(found.classes)), root_(root), options_(options), left_out_(std::move(found.left_out)) {
   require(options_.channels == 1 || options_.channels == 3, "ImageFolder: channels must be 1 or 3 (", options_.channels,
           ")");
   for (std::int64_t label = 0; label < classes(); ++label) {
-    const std::string& folder = class_names()[static_cast<std::size_t>(label)];
-    std::vector<std::string> names = sorted_names(root_ / folder, is_image);
-    require(!names.empty(), "ImageFolder: ", (root_ / folder).string(), ": there are no png, jpg, jpeg or bmp files");
-    for (std::string& name : names) files_.push_back({std::move(name), label});
+    for (std::string& name : found.files[static_cast<std::size_t>(label)])
+      files_.push_back({.name = std::move(name), .label = label});
   }
+  if (options_.check != Check::kNone) check_files();
+}
+
+void ImageFolder::check_files() {
+  std::vector<std::string> errors(files_.size());
+  in_parallel(files_.size(), options_.workers, [&](std::size_t i) {
+    try {
+      const fs::path file = path(static_cast<std::int64_t>(i));
+      const std::string bytes = read_file(file, options_.limits.max_file_bytes);
+      files_[i].sha256 = sha256(bytes);
+      decode_image(bytes, options_.channels, file.string(), options_.limits);
+    } catch (const std::exception& error) {
+      errors[i] = error.what();
+    }
+  });
+  LeftOut unreadable{.reason = "unreadable"};
+  std::vector<File> readable;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (errors[i].empty()) {
+      readable.push_back(std::move(files_[i]));
+    } else {
+      unreadable.files.push_back(std::move(errors[i]));
+    }
+  }
+  if (unreadable.files.empty()) return files_.swap(readable);
+  unreadable.count = static_cast<std::int64_t>(unreadable.files.size());
+  if (options_.check == Check::kStop) {
+    std::string shown;
+    for (std::size_t i = 0; i < std::min(unreadable.files.size(), kErrorsShown); ++i)
+      shown += "\n  " + unreadable.files[i];
+    fail("ImageFolder: ", printable(root_.string()), ": ", unreadable.count, " of ", files_.size(),
+         " image files cannot be read; mend or remove them, or leave them out (on_unreadable: skip):", shown,
+         unreadable.files.size() > kErrorsShown ? "\n  ..." : "");
+  }
+  files_.swap(readable);
+  left_out_.push_back(std::move(unreadable));
+  for (std::int64_t label = 0; label < classes(); ++label)
+    require(std::ranges::count(files_, label, &File::label) > 0,
+            "ImageFolder: ", printable((root_ / class_names()[static_cast<std::size_t>(label)]).string()),
+            ": none of the images can be read");
 }
 
 fs::path ImageFolder::path(std::int64_t index) const {
@@ -60,6 +90,8 @@ fs::path ImageFolder::path(std::int64_t index) const {
   const File& file = files_[static_cast<std::size_t>(index)];
   return root_ / class_names()[static_cast<std::size_t>(file.label)] / file.name;
 }
+
+std::string ImageFolder::sample_name(std::int64_t index) const { return path(index).string(); }
 
 Sample ImageFolder::get(std::int64_t index) const {
   return {.image = read_image(path(index), options_.channels, options_.limits),
@@ -72,7 +104,7 @@ std::string ImageFolder::content_hash() const {
   for (std::int64_t i = 0; i < size(); ++i) {
     const File& file = files_[static_cast<std::size_t>(i)];
     hash.update(class_names()[static_cast<std::size_t>(file.label)] + '/' + file.name + '\n');
-    hash.update(sha256_file(path(i)) + '\n');
+    hash.update((file.sha256.empty() ? sha256_file(path(i)) : file.sha256) + '\n');
   }
   return hash.hex_digest();
 }

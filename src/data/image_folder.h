@@ -11,17 +11,28 @@
 
 namespace octet {
 
-/// root/<class name>/<image>.png, .jpg, .jpeg or .bmp (in any case). As in torchvision the classes are the folders
-/// sorted by name (byte order), and the files of a class are sorted by name; unlike there, folders are not searched
-/// deeper. Images are decoded each time they are asked for, so the set may be larger than memory.
+struct FoundImages;
+
+/// root/<class name>/<any folders>/<image>.png, .jpg, .jpeg or .bmp (in any case). As in torchvision the classes are
+/// the folders of root sorted by name (byte order); links are followed, and the files of a class come folder by folder,
+/// the paths of folders and then the names in each sorted. Unlike there, hidden files and folders are left out, as are
+/// other kinds of files: left_out() counts them. Images are decoded each time they are asked for, so the set may be
+/// larger than memory.
 class ImageFolder final : public Dataset {
  public:
+  enum class Check {
+    kNone,  ///< no image is opened before it is asked for
+    kStop,  ///< all are read, decoded and hashed at once; those that cannot be are an Error that names them
+    kSkip,  ///< likewise, but those are left out
+  };
   struct Options {
     std::int64_t channels = 3;  ///< 3, or 1 to read everything as grey
     ImageLimits limits = {};
+    Check check = Check::kNone;
+    int workers = 1;  ///< threads that check
   };
 
-  /// Lists the folder; opens no image. Throws Error if root has no class folders or one of them has no images.
+  /// Lists the folder. Throws Error if root has no class folders, or one that has no images or whose name is not UTF-8.
   explicit ImageFolder(const std::filesystem::path& root) : ImageFolder(root, Options{}) {}
   ImageFolder(const std::filesystem::path& root, Options options);
 
@@ -29,19 +40,27 @@ class ImageFolder final : public Dataset {
   Sample get(std::int64_t index) const override;
   /// Over names and contents of all files.
   std::string content_hash() const override;
+  /// The path of its file.
+  std::string sample_name(std::int64_t index) const override;
+  std::vector<LeftOut> left_out() const override { return left_out_; }
 
   /// The file of a sample.
   std::filesystem::path path(std::int64_t index) const;
 
  private:
   struct File {
-    std::string name;
+    std::string name;  ///< below the folder of its class
     std::int64_t label;
+    std::string sha256 = {};  ///< of a file that was checked
   };
+
+  ImageFolder(const std::filesystem::path& root, Options options, FoundImages found);
+  void check_files();
 
   std::filesystem::path root_;
   Options options_;
   std::vector<File> files_;
+  std::vector<LeftOut> left_out_;
 };
 
 }  // namespace octet

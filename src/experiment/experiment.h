@@ -34,6 +34,7 @@ struct Cifar100Source {
 struct ImageFolderSource {
   std::string train, test;
   std::int64_t channels = 3;
+  bool skip_unreadable = false;  ///< leave out images that cannot be read, instead of refusing them before training
 };
 struct IdxSource {
   std::string train_images, train_labels, test_images, test_labels;

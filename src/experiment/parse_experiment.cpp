@@ -77,7 +77,8 @@ DataSource parse_source(Fields& data) {
           .directory = data.get_string("directory"),
           .coarse_labels = data.get_choice<bool>("labels", {{"fine", false}, {"coarse", true}}, false)};
     case DataKind::kImageFolder: {
-      ImageFolderSource folder{data.get_string("train"), data.get_string("test"), data.get_int("channels", {1, 3}, 3)};
+      ImageFolderSource folder{data.get_string("train"), data.get_string("test"), data.get_int("channels", {1, 3}, 3),
+                               data.get_choice<bool>("on_unreadable", {{"stop", false}, {"skip", true}}, false)};
       if (folder.channels == 2) data.fail_at("channels", "has to be 1 (grey) or 3 (colour) but is 2");
       return folder;
     }

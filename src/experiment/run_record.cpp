@@ -9,6 +9,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/utf8.h"
 #include "octet/experiment/float_source.h"
 #include "octet/experiment/system_info.h"
 #include "octet/experiment/weights_hash.h"
@@ -38,6 +39,18 @@ Document describe(const QuantRetrainReport& report) {
                                  {"reason", layer.reason.empty() ? Document() : Document(layer.reason)}}));
   for (const std::string& warning : report.warnings) warnings.append(warning);
   return Document::map({{"layers", std::move(layers)}, {"warnings", std::move(warnings)}});
+}
+
+/// Files among the data that are no samples; of those that cannot be read all, with the reason.
+Document describe_left_out(const Dataset& dataset) {
+  Document groups = Document::list();
+  for (const LeftOut& group : dataset.left_out()) {
+    Document files = Document::list();
+    for (const std::string& file : group.files) files.append(printable(file));
+    groups.append(
+        Document::map({{"reason", printable(group.reason)}, {"count", group.count}, {"files", std::move(files)}}));
+  }
+  return groups;
 }
 
 Document names_of_classes(const Dataset& dataset) {
@@ -89,6 +102,7 @@ RunRecord::RunRecord(const Experiment& experiment, const Datasets& data, const T
       options_(options),
       experiment_document_(to_document(with_absolute_paths(experiment))),
       data_(Document::map({{"train", describe(*data.train)}, {"test", describe(*data.test)}})),
+      left_out_(Document::map({{"train", describe_left_out(*data.train)}, {"test", describe_left_out(*data.test)}})),
       class_names_(names_of_classes(*data.train)),
       input_shape_(shape_of_input(experiment, *data.test)),
       started_(now_utc()) {
@@ -208,6 +222,7 @@ RunResult RunRecord::complete(const Progress& progress) {
 void RunRecord::write_manifest(const char* status, const Progress& progress, const std::string& weights_sha256) {
   Document data = data_, resumed_at = Document::list();
   data.add("class_names", class_names_);
+  data.add("left_out", left_out_);
   for (std::int64_t step : progress.resumed_at) resumed_at.append(step);
   Document manifest = Document::map({{"format", "octet manifest 1"},
                                      {"status", status},

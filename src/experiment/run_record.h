@@ -53,7 +53,8 @@ class RunRecord {
   const Experiment& experiment_;
   const TrainOptions options_;
   Document experiment_document_;
-  Document data_;  ///< sizes and hashes of the datasets
+  Document data_;      ///< sizes and hashes of the datasets
+  Document left_out_;  ///< what lies among their files and is no sample
   Document class_names_;
   Shape input_shape_;  ///< [C, H, W] of a transformed test image
   RunDirectory directory_;

@@ -31,6 +31,13 @@ std::shared_ptr<const Dataset> open(const ImageFolderSource& s, Split split) {
   return std::make_shared<ImageFolder>(split == Split::kTrain ? s.train : s.test,
                                        ImageFolder::Options{.channels = s.channels});
 }
+/// The same, with every file read and decoded.
+std::shared_ptr<const Dataset> open_and_read(const ImageFolderSource& s, Split split, std::int64_t workers) {
+  const auto check = s.skip_unreadable ? ImageFolder::Check::kSkip : ImageFolder::Check::kStop;
+  return std::make_shared<ImageFolder>(
+      split == Split::kTrain ? s.train : s.test,
+      ImageFolder::Options{.channels = s.channels, .check = check, .workers = static_cast<int>(workers)});
+}
 std::shared_ptr<const Dataset> open(const IdxSource& s, Split split) {
   return split == Split::kTrain ? idx_dataset(s.train_images, s.train_labels, s.class_names)
                                 : idx_dataset(s.test_images, s.test_labels, s.class_names);
@@ -53,8 +60,14 @@ const char* key_at_fault(const std::vector<DataPath>& paths, std::string_view me
   return paths.front().key;
 }
 
+/// Of folders, whether their images are only listed, or read with so many threads.
+struct Reading {
+  bool all = false;
+  std::int64_t workers = 1;
+};
+
 /// The data; errors name the experiment's key.
-std::shared_ptr<const Dataset> open_named(DataSource data, Split split) {
+std::shared_ptr<const Dataset> open_named(DataSource data, Split split, const Reading& reading = {}) {
   std::vector<DataPath> paths = data_paths(data);
   std::erase_if(paths, [&](const DataPath& named) { return !named.serves(split); });
   for (const DataPath& named : paths) {
@@ -63,6 +76,8 @@ std::shared_ptr<const Dataset> open_named(DataSource data, Split split) {
             ": there is no ", *named.path, "; data that has moved is named with --set data.", named.key, "=PATH");
   }
   try {
+    const auto* const folder = std::get_if<ImageFolderSource>(&data);
+    if (folder && reading.all) return open_and_read(*folder, split, reading.workers);
     return std::visit([&](const auto& source) { return open(source, split); }, data);
   } catch (const Error& error) {
     if (paths.empty()) throw;
@@ -78,7 +93,8 @@ void check(const Experiment& experiment, const Dataset& dataset, Split split) {
   require(numbered ? dataset.classes() <= expected : dataset.classes() == expected, "experiment ",
           printable(experiment.name), ": model.num_classes is ", expected, ", but the ", name, " data has ",
           counted(dataset.classes(), "class", "classes"));
-  const std::int64_t channels = dataset.get(0).image.channels;
+  const auto* const folder = std::get_if<ImageFolderSource>(&experiment.data);  // whose images may be unreadable
+  const std::int64_t channels = folder ? folder->channels : dataset.get(0).image.channels;
   require(channels == experiment.model.options.in_channels, "experiment ", printable(experiment.name),
           ": model.in_channels is ", experiment.model.options.in_channels, ", but the images of the ", name,
           " data have ", channels);
@@ -125,14 +141,31 @@ Datasets open_datasets(const Experiment& experiment) {
   if (std::holds_alternative<ImageFolderSource>(experiment.data)) require_same_folders(sets);
   check(experiment, *sets.train, Split::kTrain);
   check(experiment, *sets.test, Split::kTest);
-  return sets;
+  if (!std::holds_alternative<ImageFolderSource>(experiment.data)) return sets;
+  const Reading reading{.all = true, .workers = experiment.workers};
+  return {open_named(experiment.data, Split::kTrain, reading), open_named(experiment.data, Split::kTest, reading)};
 }
 
 std::shared_ptr<const Dataset> open_test_set(const Experiment& experiment) {
   require_transforms(experiment);
   auto dataset = open_named(experiment.data, Split::kTest);
   check(experiment, *dataset, Split::kTest);
-  return dataset;
+  const auto* const folder = std::get_if<ImageFolderSource>(&experiment.data);
+  if (!folder || !folder->skip_unreadable) return dataset;
+  return open_named(experiment.data, Split::kTest, {.all = true, .workers = experiment.workers});
+}
+
+std::vector<std::string> left_out_lines(const Datasets& data) {
+  std::vector<std::string> lines;
+  const auto add = [&](const char* split, const Dataset& dataset) {
+    for (const LeftOut& group : dataset.left_out()) {
+      const std::string first = group.files.empty() ? "" : text(", the first: ", printable(group.files.front()));
+      lines.push_back(text("left out of the ", split, " images: ", group.count, ' ', printable(group.reason), first));
+    }
+  };
+  add("training", *data.train);
+  add("test", *data.test);
+  return lines;
 }
 
 DataLoader train_loader(const Experiment& experiment, std::shared_ptr<const Dataset> dataset) {

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "octet/data/dataset.h"
 #include "octet/data/loader.h"
@@ -18,10 +20,15 @@ struct Datasets {
   std::shared_ptr<const Dataset> train, test;
 };
 
-/// Throws Error if files are missing or damaged, or if the two sets or the model do not agree about the classes.
+/// Reads and decodes every file once. Throws Error if files are missing or damaged, or if the two sets or the model do
+/// not agree about the classes.
 Datasets open_datasets(const Experiment& experiment);
-/// Only the test set, for evaluation. Throws Error likewise.
+/// Only the test set, for evaluation. Throws Error likewise; images that cannot be read are left out, if the experiment
+/// says so, and else an error when they are asked for.
 std::shared_ptr<const Dataset> open_test_set(const Experiment& experiment);
+
+/// What lies among the files of the two sets and is none of their samples: one line per kind.
+std::vector<std::string> left_out_lines(const Datasets& data);
 
 /// Batches in the order and with the random choices that the experiment's seed gives.
 DataLoader train_loader(const Experiment& experiment, std::shared_ptr<const Dataset> dataset);

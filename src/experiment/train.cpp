@@ -87,6 +87,7 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
                     .total_steps = length.total_steps,
                     .first_step = at.step,
                     .quantization = record.network().report,
+                    .left_out = detail::left_out_lines(data),
                     .warnings = record.warnings()});
 
   const auto stopped = [&] { return options.stop && *options.stop && at.step >= search; };

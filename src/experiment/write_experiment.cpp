@@ -47,7 +47,11 @@ Document write(const Cifar100Source& s) {
       {{"kind", "cifar100"}, {"directory", s.directory}, {"labels", s.coarse_labels ? "coarse" : "fine"}});
 }
 Document write(const ImageFolderSource& s) {
-  return Document::map({{"kind", "image_folder"}, {"train", s.train}, {"test", s.test}, {"channels", s.channels}});
+  return Document::map({{"kind", "image_folder"},
+                        {"train", s.train},
+                        {"test", s.test},
+                        {"channels", s.channels},
+                        {"on_unreadable", s.skip_unreadable ? "skip" : "stop"}});
 }
 Document write(const IdxSource& s) {
   return Document::map({{"kind", "idx"},
@@ -173,6 +177,7 @@ void flatten(const Document& document, const std::string& path, std::map<std::st
 bool has_influence(const std::string& key) {
   static const std::set<std::string_view> kNone = {"name",
                                                    "workers",
+                                                   "data.on_unreadable",
                                                    "checkpoint_every",
                                                    "log_every",
                                                    "run_dir",

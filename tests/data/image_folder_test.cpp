@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "support/error_text.h"
@@ -44,17 +46,79 @@ TEST(ImageFolder, SortsClassesAndFilesByName) {
   const fs::path root = two_classes("sorted");
   const ImageFolder folder(root);
   EXPECT_EQ(folder.class_names(), (std::vector<std::string>{"ant", "zebra"}));
-  ASSERT_EQ(folder.size(), 4);
-  const char* files[] = {"ant/x.jpeg", "zebra/a10.png", "zebra/a9.png", "zebra/b.BMP"};
-  for (std::int64_t i = 0; i < 4; ++i) {
+  ASSERT_EQ(folder.size(), 5);
+  const char* files[] = {"ant/x.jpeg", "ant/deeper/a.png", "zebra/a10.png", "zebra/a9.png", "zebra/b.BMP"};
+  for (std::int64_t i = 0; i < 5; ++i) {
     EXPECT_EQ(folder.path(i), root / files[i]);
-    EXPECT_EQ(folder.get(i).label, i == 0 ? 0 : 1);
+    EXPECT_EQ(folder.get(i).label, i < 2 ? 0 : 1);
   }
+}
+
+TEST(ImageFolder, ReadsNestedFoldersInTheOrderOfTorchvision) {
+  const fs::path root = empty_folder("nested");
+  // As sorted(os.walk()) has it: folders by their whole paths, so that "a-b" comes before "a/c".
+  const char* files[] = {"ant/z.png", "ant/a/1.png", "ant/a-b/1.png", "ant/a/c/1.png", "ant/b/1.png"};
+  for (const char* file : files) put("rgb.png", root / file);
+  fs::create_directory_symlink(root / "ant" / "b", root / "ant" / "link");
+  fs::create_directory_symlink(root / "ant", root / "ant" / "b" / "loop");
+  const ImageFolder folder(root);
+  const char* expected[] = {"ant/z.png",     "ant/a/1.png", "ant/a-b/1.png",
+                            "ant/a/c/1.png", "ant/b/1.png", "ant/link/1.png"};
+  ASSERT_EQ(folder.size(), 6);
+  for (std::int64_t i = 0; i < 6; ++i) EXPECT_EQ(folder.path(i), root / expected[i]);
+}
+
+TEST(ImageFolder, CountsWhatItLeavesOut) {
+  const fs::path root = two_classes("left_out");
+  for (const char* name : {"1.webp", "2.WEBP", "3.webp", "4.webp", "5.gif"})
+    write_file_atomically(root / "ant" / name, "no image");
+  fs::create_symlink(root / "nowhere.png", root / "zebra" / "dead.png");
+  std::map<std::string, std::int64_t> counts;
+  for (const LeftOut& group : ImageFolder(root).left_out()) {
+    counts[group.reason] = group.count;
+    if (group.reason != ".webp") continue;
+    EXPECT_EQ(group.files, (std::vector<std::string>{"ant/1.webp", "ant/2.WEBP", "ant/3.webp"}));
+  }
+  EXPECT_EQ(counts,
+            (std::map<std::string, std::int64_t>{
+                {".gif", 1}, {".txt", 1}, {".webp", 4}, {"dead link", 1}, {"hidden", 2}, {"in no class folder", 1}}));
+}
+
+TEST(ImageFolder, ChecksAllFilesBeforeTheyAreNeeded) {
+  const fs::path root = two_classes("check");
+  const std::string hash = ImageFolder(root).content_hash();
+  EXPECT_EQ(ImageFolder(root, {.check = ImageFolder::Check::kStop, .workers = 3}).content_hash(), hash);
+  const fs::path damaged = root / "zebra" / "a9.png";
+  fs::resize_file(damaged, 60);
+  const std::string words = damaged.string() + ": byte 33: truncated PNG, a chunk of 44 bytes but only 15 are left";
+  for (const int workers : {0, 3}) {
+    EXPECT_EQ(
+        error_text([&] { ImageFolder(root, {.check = ImageFolder::Check::kStop, .workers = workers}); }),
+        "ImageFolder: " + root.string() +
+            ": 1 of 5 image files cannot be read; mend or remove them, or leave them out (on_unreadable: skip):\n  " +
+            words);
+    const ImageFolder folder(root, {.check = ImageFolder::Check::kSkip, .workers = workers});
+    EXPECT_EQ(folder.size(), 4);
+    EXPECT_EQ(folder.path(3), root / "zebra" / "b.BMP");
+    EXPECT_EQ(folder.left_out().back().files, std::vector<std::string>{words});
+  }
+  fs::remove(damaged);
+  EXPECT_EQ(ImageFolder(root).content_hash(), ImageFolder(root, {.check = ImageFolder::Check::kSkip}).content_hash());
+  for (const char* file : {"x.jpeg", "deeper/a.png"}) fs::resize_file(root / "ant" / file, 10);
+  EXPECT_EQ(error_text([&] { ImageFolder(root, {.check = ImageFolder::Check::kSkip}); }),
+            "ImageFolder: " + (root / "ant").string() + ": none of the images can be read");
+}
+
+TEST(ImageFolder, NamesAClassFolderThatIsNotUtf8) {
+  const fs::path root = empty_folder("not_utf8");
+  put("rgb.png", root / "caf\xe9" / "a.png");
+  EXPECT_EQ(error_text([&] { ImageFolder{root}; }),
+            "ImageFolder: " + root.string() + R"(: the name of the class folder "caf\xe9" is not UTF-8)");
 }
 
 TEST(ImageFolder, DecodesInColourOrGrey) {
   const fs::path root = two_classes("channels");
-  const Image colour = ImageFolder(root).get(1).image;
+  const Image colour = ImageFolder(root).get(2).image;
   EXPECT_EQ(colour.channels, 3);
   EXPECT_EQ(colour, read_image(root / "zebra" / "a10.png", 3));
   EXPECT_EQ(ImageFolder(root, {.channels = 1}).get(1).image.channels, 1);
@@ -93,10 +157,10 @@ TEST(ImageFolder, NamesTheFileThatCannotBeRead) {
   EXPECT_EQ(
       error_text([&] { folder.get(0); }),
       (root / "ant" / "x.jpeg").string() + ": image of 24x40 pixels (height x width) exceeds the limit of 10x8192");
-  fs::remove(folder.path(1));
-  EXPECT_EQ(error_text([&] { folder.get(1); }),
+  fs::remove(folder.path(2));
+  EXPECT_EQ(error_text([&] { folder.get(2); }),
             (root / "zebra" / "a10.png").string() + ": cannot open: No such file or directory");
-  EXPECT_EQ(error_text([&] { folder.get(4); }), "ImageFolder: index 4 is outside of 4 samples");
+  EXPECT_EQ(error_text([&] { folder.get(5); }), "ImageFolder: index 5 is outside of 5 samples");
 }
 
 }  // namespace

@@ -219,7 +219,7 @@ TEST(DataLoader, ThrowsTheErrorOfASampleWhereItsBatchIsDue) {
     const std::string error = error_text([&] {
       for ([[maybe_unused]] const auto& batch : loader) ++batches;
     });
-    EXPECT_EQ(error, "sample 13: 13.png: damaged");
+    EXPECT_EQ(error, "13.png: damaged");
     EXPECT_EQ(batches, 3);
   }
 }

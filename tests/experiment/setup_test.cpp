@@ -147,6 +147,25 @@ TEST(OpenDatasets, NamesTheKeyOfWhatIsWrong) {
   EXPECT_EQ(idx(images, empty).find("data.train_labels: " + empty), 0U);
 }
 
+TEST(OpenDatasets, ReadsEveryImageBeforeAnythingIsTrained) {
+  Experiment experiment = folder_experiment({"a", "b"}, {"a", "b"}, "2");
+  auto& source = std::get<ImageFolderSource>(experiment.data);
+  const std::filesystem::path damaged = std::filesystem::path(source.test) / "b" / "2.png";
+  std::filesystem::copy_file(OCTET_TEST_DATA "/images/grey.png", damaged);
+  std::filesystem::resize_file(damaged, 60);
+  write_file_atomically(std::filesystem::path(source.train) / "a" / "3.webp", "no image");
+  EXPECT_NE(error_text([&] { detail::open_datasets(experiment); }).find(damaged.string() + ": byte "),
+            std::string::npos);
+  source.skip_unreadable = true;
+  const detail::Datasets data = detail::open_datasets(experiment);
+  EXPECT_EQ(data.test->size(), 2);
+  EXPECT_EQ(detail::open_test_set(experiment)->size(), 2);
+  const std::vector<std::string> lines = detail::left_out_lines(data);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0], "left out of the training images: 1 .webp, the first: a/3.webp");
+  EXPECT_TRUE(lines[1].starts_with("left out of the test images: 1 unreadable, the first: " + damaged.string()));
+}
+
 TEST(OpenDatasets, NeedsTheModelsChannels) {
   const auto images = test::fresh_path("images"), labels = test::fresh_path("labels");
   using std::string_literals::operator""s;
