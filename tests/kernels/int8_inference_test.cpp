@@ -163,8 +163,8 @@ TEST(Int8Layer, SumsLikeALoopWhereUnitsSeePaddingOnlyForAnyNumberOfThreads) {
       for (const int threads : {1, 2, 3, 4, 8, 16}) {
         set_num_threads(threads);
         const Int8Layer layer({s, false, zero_point}, w, sums_as_floats(s.co));
-        std::vector<std::int32_t> acc(expected.size());
-        layer.sums(q.data(), acc.data());
+        std::vector<std::int64_t> acc(expected.size());
+        layer.add_sums(q.data(), acc.data());
         ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin()))
             << s.kh << 'x' << s.kw << " on " << s.h << 'x' << s.w << ", padding " << s.padding << ", stride "
             << s.stride << ", dilation " << s.dilation << ", groups " << s.groups << ", " << threads << " threads";
@@ -179,8 +179,8 @@ TEST(Int8Layer, TransposedSumsLikeALoopWithPaddingBeyondTheKernel) {
     const std::vector<std::uint8_t> q = random_inputs(rng, s.n * s.co * s.oh * s.ow);
     const std::vector<std::int8_t> w = random_weights(rng, s.weight_count());
     const std::vector<std::int64_t> expected = test::reference_int8_conv_transpose(s, q, 114, w);
-    std::vector<std::int32_t> acc(expected.size());
-    Int8Layer({s, true, 114}, w, sums_as_floats(s.ci)).sums(q.data(), acc.data());
+    std::vector<std::int64_t> acc(expected.size());
+    Int8Layer({s, true, 114}, w, sums_as_floats(s.ci)).add_sums(q.data(), acc.data());
     ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin()))
         << s.kh << 'x' << s.kw << ", padding " << s.padding << ", stride " << s.stride << ", groups " << s.groups;
   }
@@ -199,9 +199,9 @@ TEST(Int8Layer, SharesPackedWeightsWithLayersOfOtherSizes) {
       layers.emplace_back(s, false, shared);
       EXPECT_LT(layers.back().own_bytes(), 1 << 18);  // the weights have more than a million
       const std::vector<std::uint8_t> q = random_inputs(rng, s.n * s.ci * s.h * s.w);
-      std::vector<std::int32_t> acc(static_cast<std::size_t>(s.n * s.co * s.oh * s.ow)), alone(acc.size());
-      layers.back().sums(q.data(), acc.data());
-      Int8Layer({s, false, 114}, *w, sums_as_floats(s.co)).sums(q.data(), alone.data());
+      std::vector<std::int64_t> acc(static_cast<std::size_t>(s.n * s.co * s.oh * s.ow)), alone(acc.size());
+      layers.back().add_sums(q.data(), acc.data());
+      Int8Layer({s, false, 114}, *w, sums_as_floats(s.co)).add_sums(q.data(), alone.data());
       ASSERT_EQ(acc, alone) << s.n << " images, " << threads << " threads, " << layers.back().implementation();
     }
   set_num_threads(before);
