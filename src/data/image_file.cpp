@@ -82,19 +82,50 @@ struct Size {
 constexpr std::string_view kReadForms =
     "PNG, JPEG (also progressive and CMYK) and BMP without compression (1, 4, 8, 16, 24 or 32 bits) are read";
 
-// stb_image's words for it are "BMP RLE" and "BMP JPEG/PNG".
-void check_bmp_compression(std::string_view bytes, const std::string& source) {
-  constexpr std::size_t kHeaderSize = 14, kCompression = 30, kOldHeader = 12;
-  constexpr const char* kNames[] = {"none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG"};
-  if (!bytes.starts_with("BM") || bytes.size() < kCompression + 4) return;
-  const auto number = [&](std::size_t offset) {
-    const unsigned char* at = as_bytes(bytes) + offset;
-    return std::uint32_t{at[0]} | std::uint32_t{at[1]} << 8 | std::uint32_t{at[2]} << 16 | std::uint32_t{at[3]} << 24;
-  };
-  const std::uint32_t compression = number(kCompression);
-  if (number(kHeaderSize) == kOldHeader || compression == 0 || compression == 3) return;
-  fail(source, ": byte ", kCompression, ": a BMP with compression ", compression, " (",
-       compression < std::size(kNames) ? kNames[compression] : "unknown", "); ", kReadForms);
+std::uint32_t little_endian(std::string_view bytes, std::size_t offset) {
+  const unsigned char* at = as_bytes(bytes) + offset;
+  return std::uint32_t{at[0]} | std::uint32_t{at[1]} << 8 | std::uint32_t{at[2]} << 16 | std::uint32_t{at[3]} << 24;
+}
+
+// What a BMP says of its form. The old header of OS/2 has 12 bytes.
+struct BmpForm {
+  std::uint32_t header = 0, bits = 0, compression = 0, green_mask = 0;
+};
+constexpr std::uint32_t kOldHeader = 12;
+
+BmpForm bmp_form(std::string_view bytes) {
+  constexpr std::size_t kHeader = 14, kMasks = 54, kSmallest = kMasks + 12;
+  if (!bytes.starts_with("BM") || bytes.size() < kHeader + kOldHeader) return {};
+  BmpForm form{.header = little_endian(bytes, kHeader)};
+  form.bits = little_endian(bytes, form.header == kOldHeader ? 22 : 26) >> 16;
+  if (form.header == kOldHeader || bytes.size() < kSmallest) return form;
+  form.compression = little_endian(bytes, 30);
+  form.green_mask = little_endian(bytes, kMasks + 4);
+  return form;
+}
+
+// Forms that stb_image refuses without saying what is read, and palettes of OS/2, of which it misses four colours.
+void check_bmp_form(const BmpForm& form, const std::string& source) {
+  constexpr std::uint32_t kHeaders[] = {0, kOldHeader, 40, 56, 108, 124};  // 0: no BMP
+  constexpr const char* kCompressions[] = {"none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG"};
+  require(std::ranges::find(kHeaders, form.header) != std::end(kHeaders), source, ": byte 14: a BMP with a header of ",
+          form.header, " bytes; those of 12, 40, 56, 108 and 124 bytes are read");
+  require(form.header != kOldHeader || form.bits >= 24, source, ": byte 14: a BMP of OS/2 with a palette (", form.bits,
+          " bits); of OS/2 only those of 24 bits are read");
+  require(form.compression == 0 || form.compression == 3, source, ": byte 30: a BMP with compression ",
+          form.compression, " (",
+          form.compression < std::size(kCompressions) ? kCompressions[form.compression] : "unknown", "); ", kReadForms);
+}
+
+// 5 or 6 bits are spread to 0 to 255 by dividing, as Pillow does; stb_image repeats their first bits.
+void spread_16_bits(const BmpForm& form, Image& image) {
+  if (form.bits != 16 || image.channels != 3) return;
+  const bool six = form.compression == 3 && form.green_mask == 0x7e0;
+  if (form.compression == 3 && !six && form.green_mask != 0x3e0) return;  // Pillow reads no others
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+    const int value = image.pixels[i];
+    image.pixels[i] = static_cast<std::uint8_t>(six && i % 3 == 1 ? (value >> 2) * 255 / 63 : (value >> 3) * 255 / 31);
+  }
 }
 
 // Grey or colour, without transparency, from what stb_image gives: grey, grey and alpha, colour, or colour and alpha.
@@ -143,7 +174,8 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const std::str
   require(!bytes.empty(), source, ": not a readable PNG, JPEG or BMP image (empty file)");
   if (is_jpeg(bytes)) return decode_jpeg(bytes, channels, source, limits);
   check_png_structure(bytes, source);
-  check_bmp_compression(bytes, source);
+  const BmpForm bmp = bmp_form(bytes);
+  check_bmp_form(bmp, source);
   const std::string compacted = without_empty_png_data(bytes);
   if (!compacted.empty()) bytes = compacted;
   const auto [height, width] = read_size(bytes, source);
@@ -166,6 +198,7 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const std::str
           height, 'x', width, " and as ", decoded.height, 'x', decoded.width);
   Image image{.height = height, .width = width, .channels = file_channels};
   image.pixels.assign(pixels.get(), pixels.get() + image.height * image.width * image.channels);
+  spread_16_bits(bmp, image);
   return in_channels(std::move(image), channels);
 }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "support/error_text.h"
+#include "support/golden_json.h"
 #include "support/library_message.h"
 
 namespace octet {
@@ -93,6 +95,26 @@ TEST(ImageFile, ReadsABmpFromTheTop) {
   top_down.replace(kHeightField, 4, std::string("\xe8\xff\xff\xff"));  // -24
   for (std::size_t y = kHeight; y-- > 0;) top_down += bottom_up.substr(kPixels + y * kRow, kRow);
   EXPECT_EQ(decode_image(top_down, 3, "a.bmp"), decode_image(bottom_up, 3, "a.bmp"));
+}
+
+// scripts/make_image_kinds.py wrote them, and what Pillow reads.
+TEST(ImageFile, ReadsEveryKindOfPngAndBmpAsPillowDoesOrSaysWhatIsRead) {
+  const auto crc = [](const std::vector<std::uint8_t>& pixels) { return crc32_z(0, pixels.data(), pixels.size()); };
+  const nlohmann::json images = test::load_golden("image_kinds.json")["images"];
+  EXPECT_GT(images.size(), 80U);
+  for (const nlohmann::json& image : images) {
+    const auto name = image["name"].get<std::string>(), digits = image["file"].get<std::string>();
+    std::string bytes;
+    for (std::size_t i = 0; i < digits.size(); i += 2)
+      bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+    if (!image.contains("colour")) {
+      EXPECT_THAT(decode_error(bytes), testing::AnyOf(HasSubstr("bytes are read"), HasSubstr("of 24 bits are read")))
+          << name;
+      continue;
+    }
+    EXPECT_EQ(crc(decode_image(bytes, 3, name).pixels), image["colour"]) << name;
+    EXPECT_EQ(crc(decode_image(bytes, 1, name).pixels), image["grey"]) << name;
+  }
 }
 
 TEST(ImageFile, SaysWhichBmpsAreRead) {
