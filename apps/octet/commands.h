@@ -10,7 +10,8 @@
 
 #include "octet/experiment/experiment.h"
 
-enum ExitCode { kSuccess = 0, kFailure = 1, kUsage = 2, kInterrupted = 130 };
+/// A run that a signal stopped ends with 128 and its number, as a shell tells it.
+enum ExitCode { kSuccess = 0, kFailure = 1, kUsage = 2, kStoppedBy = 128 };
 
 struct TrainCommand {
   std::filesystem::path experiment, run_directory = {};

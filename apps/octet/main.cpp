@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,12 +20,14 @@
 #include "octet/base/utf8.h"
 #include "octet/experiment/system_info.h"
 #include "octet/kernels/parallel.h"
+#include "output.h"
 #include "thread_waiting.h"
 
 namespace {
 
 constexpr const char* kFooter =
-    "Exit codes: 0 success, 1 error, 2 wrong usage, 130 stopped by Ctrl-C.\n"
+    "Exit codes: 0 success, 1 error, 2 wrong usage, 130 stopped by Ctrl-C, 143 by SIGTERM,\n"
+    "129 by SIGHUP.\n"
     "Example: octet train experiments/demo.yaml --set epochs=2 --set optimizer.lr=0.1";
 
 /// Adds the option --set KEY=VALUE, which may be there several times.
@@ -255,18 +258,28 @@ int run_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return answer(app, error);
+    const int code = answer(app, error);
+    require_output();
+    return code;
   }
-  return subcommands.run_parsed(argv);
+  const int code = subcommands.run_parsed(argv);
+  require_output();
+  return code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_files();
+  std::string failure;
   try {
     return run_command_line(argc, argv);
+  } catch (const std::system_error& error) {  // of fmt, which says no more than "cannot write to file"
+    failure = (std::ferror(stdout) ? "standard output: cannot write: " + error.code().message() : error.what());
   } catch (const std::exception& error) {
-    fmt::print(stderr, "octet: {}\n", octet::printable_lines(error.what()));
-    return kFailure;
+    failure = error.what();
   }
+  // Not by fmt::print, which throws when standard error cannot be written to.
+  std::fputs(("octet: " + octet::printable_lines(failure) + '\n').c_str(), stderr);
+  return kFailure;
 }

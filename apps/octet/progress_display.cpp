@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <iterator>
 #include <string_view>
+#include <system_error>
 
 #include "columns.h"
 #include "octet/base/counted.h"
@@ -59,7 +60,13 @@ std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share);
 
 ProgressDisplay::ProgressDisplay() : terminal_(isatty(STDOUT_FILENO) != 0), last_shown_(Clock::now()) {}
 
-ProgressDisplay::~ProgressDisplay() { clear_bar(); }
+ProgressDisplay::~ProgressDisplay() {
+  try {
+    clear_bar();
+  } catch (const std::system_error&) {
+    // There is no terminal any more.
+  }
+}
 
 void ProgressDisplay::started(const octet::RunStart& start) {
   run_ = start;

@@ -1,22 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stop_signal.h"
 
-#include <csignal>
-
 namespace {
 
 std::atomic<bool> stop_requested = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only write lock-free atomics");
+std::atomic<int> stop_signal = 0;
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free,
+              "a signal handler may only write lock-free atomics");
 
-extern "C" void request_stop(int) { stop_requested = true; }
+extern "C" void request_stop(int signal) {
+  int none = 0;
+  stop_signal.compare_exchange_strong(none, signal);
+  stop_requested = true;
+}
 
 }  // namespace
 
-const std::atomic<bool>& catch_stop_signals() {
+StopSignals::StopSignals() {
   struct sigaction action {};
   action.sa_handler = request_stop;
   action.sa_flags = SA_RESTART | SA_RESETHAND;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  return stop_requested;
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    sigaction(kSignals[i], nullptr, &before_[i]);
+    if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+  }
 }
+
+StopSignals::~StopSignals() {
+  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+}
+
+const std::atomic<bool>& StopSignals::requested() const { return stop_requested; }
+
+int StopSignals::signal() { return stop_signal; }

@@ -1,8 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ctrl-C and SIGTERM as a flag that a run looks at.
+// Ctrl-C, SIGTERM and SIGHUP as a flag that a run looks at.
 #pragma once
 
+#include <csignal>
+
+#include <array>
 #include <atomic>
 
-/// From now on the first SIGINT or SIGTERM sets the flag that is returned, and a second one ends the process.
-const std::atomic<bool>& catch_stop_signals();
+/// During its life the first SIGINT, SIGTERM or SIGHUP sets a flag, and a second one of its kind ends the process. One
+/// that was ignored before (nohup, jobs in the background of a script) stays ignored. One object at a time.
+class StopSignals {
+ public:
+  StopSignals();
+  /// They do what they did before.
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  const std::atomic<bool>& requested() const;
+  /// The one that came first; 0: none.
+  static int signal();
+
+ private:
+  static constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_{};
+};

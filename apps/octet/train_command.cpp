@@ -3,44 +3,65 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
+#include <csignal>
+#include <system_error>
 
 #include "columns.h"
 #include "commands.h"
+#include "lasting_observer.h"
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
 #include "octet/experiment/retraining_report.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/train.h"
+#include "output.h"
 #include "progress_display.h"
 #include "shell_quote.h"
 #include "stop_signal.h"
 
 namespace {
 
-/// Nothing, if the run was stopped; the user then knows how to go on.
-std::optional<octet::RunResult> run_experiment(const char* command_name, const TrainCommand& command,
-                                               const octet::Experiment& experiment) {
+/// Prints. The result of these commands is in the run directory: it does not matter whether somebody reads.
+template <typename Print>
+void tell(const Print& print) {
+  try {
+    print();
+  } catch (const std::system_error&) {
+    // Of fmt::print(), which has nothing more to say.
+  }
+  drop_lost_output();
+}
+
+/// A run that is not complete was stopped; the user then knows how to go on.
+octet::RunResult run_experiment(const char* command_name, const TrainCommand& command,
+                                const octet::Experiment& experiment) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const StopSignals signals;
   const octet::TrainOptions options{.run_directory = command.run_directory,
                                     .resume = command.resume,
                                     .allow_other_machine = command.allow_other_machine,
-                                    .stop = &catch_stop_signals()};
+                                    .stop = &signals.requested()};
   octet::RunResult result;
   {
     ProgressDisplay display;
-    result = octet::train(experiment, display, options);
+    LastingObserver lasting(display);
+    result = octet::train(experiment, lasting, options);
   }
-  if (result.complete) return result;
   const octet::RunDirectory directory{result.directory};
   std::string settings;  // the directory's experiment has those of the start
   if (command.resume)
     for (const octet::Override& change : command.overrides)
       settings += " --set " + shell_quote(change.key + '=' + change.value);
-  fmt::print("\nstopped after step {}; to go on:\n  octet {} {} --resume --run-dir {}{}\n", result.steps, command_name,
-             shell_quote(directory.experiment()), shell_quote(directory.root), settings);
-  return std::nullopt;
+  tell([&] {
+    if (!result.complete)
+      fmt::print("\nstopped after step {}; to go on:\n  octet {} {} --resume --run-dir {}{}\n", result.steps,
+                 command_name, shell_quote(directory.experiment()), shell_quote(directory.root), settings);
+  });
+  return result;
 }
+
+int stopped() { return kStoppedBy + StopSignals::signal(); }
 
 void print_run(const octet::RunResult& result) {
   fmt::print("weights {}\n", result.weights_sha256);
@@ -76,11 +97,13 @@ int run(const TrainCommand& command) {
   const octet::Experiment experiment = octet::read_experiment(command.experiment, command.overrides);
   octet::require(!experiment.quantization, command.experiment.string(),
                  ": the experiment has quantization; octet retrain runs it");
-  const std::optional<octet::RunResult> result = run_experiment("train", command, experiment);
-  if (!result) return kInterrupted;
-  fmt::print("\ntest accuracy {} after {}\n", percent(result->epochs.back().test_accuracy),
-             octet::counted(result->steps, "step"));
-  print_run(*result);
+  const octet::RunResult result = run_experiment("train", command, experiment);
+  if (!result.complete) return stopped();
+  tell([&] {
+    fmt::print("\ntest accuracy {} after {}\n", percent(result.epochs.back().test_accuracy),
+               octet::counted(result.steps, "step"));
+    print_run(result);
+  });
   return kSuccess;
 }
 
@@ -88,15 +111,17 @@ int run(const RetrainCommand& command) {
   const octet::Experiment experiment = octet::read_experiment(command.train.experiment, command.train.overrides);
   octet::require(experiment.quantization.has_value(), command.train.experiment.string(),
                  ": the experiment has no quantization; octet train runs it");
-  const std::optional<octet::RunResult> result = run_experiment("retrain", command.train, experiment);
-  if (!result) return kInterrupted;
+  const octet::RunResult result = run_experiment("retrain", command.train, experiment);
+  if (!result.complete) return stopped();
   octet::Observer quiet;
-  const octet::RetrainingReport report = octet::retraining_report(result->directory, quiet);
-  fmt::print("\n");
-  print_layers(report.layers);
-  fmt::print("\n");
-  print_accuracies(report);
-  fmt::print("\n");
-  print_run(*result);
+  const octet::RetrainingReport report = octet::retraining_report(result.directory, quiet);
+  tell([&] {
+    fmt::print("\n");
+    print_layers(report.layers);
+    fmt::print("\n");
+    print_accuracies(report);
+    fmt::print("\n");
+    print_run(result);
+  });
   return kSuccess;
 }

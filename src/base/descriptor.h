@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private to base: what POSIX says about files, in words.
+// Private to the library: what POSIX says about files, in words.
 #pragma once
 
 #include <sys/stat.h>

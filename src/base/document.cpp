@@ -2,6 +2,7 @@
 #include "octet/base/document.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "octet/base/error.h"
 #include "octet/base/nearest.h"
@@ -89,6 +90,16 @@ double Document::as_real() const {
   if (kind() == Kind::kInteger) return static_cast<double>(as_integer());
   if (kind() != Kind::kReal) fail_kind("a number");
   return std::get<double>(value_);
+}
+
+double Document::as_real_or_not_finite() const {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (kind() == Kind::kString) {
+    if (as_string() == "nan") return std::numeric_limits<double>::quiet_NaN();
+    if (as_string() == "inf") return kInfinity;
+    if (as_string() == "-inf") return -kInfinity;
+  }
+  return as_real();
 }
 
 const std::string& Document::as_string() const {

@@ -72,6 +72,8 @@ class Document {
   bool as_bool() const;
   std::int64_t as_integer() const;
   double as_real() const;
+  /// as_real(), or what to_json() writes for a real that JSON has no number for: "nan", "inf" and "-inf".
+  double as_real_or_not_finite() const;
   const std::string& as_string() const;
   const List& items() const;
   const Map& members() const;

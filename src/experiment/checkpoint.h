@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint: one safetensors file with the network's and the optimizer's state and the run's progress. It replaces
-// the one before in one step, so that there always is a whole one. Private to the room.
+// A checkpoint: one safetensors file with the network's and the optimizer's state and the run's progress, sealed with a
+// checksum of all its bytes. A run keeps the newest and the one before. Private to the room.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "octet/base/document.h"
 #include "octet/experiment/progress.h"
+#include "octet/experiment/run_directory.h"
 #include "octet/nn/module.h"
 #include "octet/nn/optim.h"
+#include "octet/nn/safetensors.h"
 
 namespace octet::detail {
 
@@ -18,23 +21,48 @@ struct CheckpointHeader {
   Document experiment;  ///< as to_document() writes it
   Document data;        ///< hashes of the datasets
   Progress progress;
-  std::string quant_config = {};  ///< as in Network (network.h)
+  std::string quant_config = {};          ///< as in Network (network.h)
+  std::string float_weights_sha256 = {};  ///< likewise
 };
 
+struct Checkpoint {
+  std::filesystem::path path;
+  CheckpointHeader header;
+  safetensors::File file;
+};
+
+/// Writes the file, or leaves the old one of that name and throws Error (path, reason).
 void save_checkpoint(const std::filesystem::path& path, const CheckpointHeader& header, Module& module,
                      Optimizer& optimizer);
 
-/// Throws Error if the file is no checkpoint or is damaged.
-CheckpointHeader read_checkpoint_header(const std::filesystem::path& path);
+/// Throws Error if the file is no checkpoint, if it is of another version, or if one of its bits has changed.
+Checkpoint read_checkpoint(const std::filesystem::path& path);
 
-/// Throws Error, naming all keys that differ, unless a run of this experiment on this data may go on from `header`.
-void require_same_run(const std::filesystem::path& path, const CheckpointHeader& header, const Document& experiment,
-                      const Document& data);
+/// What becomes of a directory's newest checkpoint when there is a newer one.
+enum class OldCheckpoint { kKeep, kReplace };
+
+/// Writes the newest checkpoint of a run; the one that was becomes the previous one once the new one is whole on the
+/// disk, unless it is to be replaced, because it is damaged. Whenever this is interrupted, the directory has what it
+/// had, or the new one and the newest of what it had. Throws Error (path, reason).
+void replace_checkpoint(const RunDirectory& directory, OldCheckpoint old, const CheckpointHeader& header,
+                        Module& module, Optimizer& optimizer);
+
+struct FoundCheckpoint {
+  Checkpoint checkpoint;
+  std::string newest_damaged = {};  ///< why it is the previous one; "": it is not
+};
+/// The newest checkpoint of a run that can be read. Nothing, if there is none; throws Error if there are and none can
+/// be read.
+std::optional<FoundCheckpoint> find_checkpoint(const RunDirectory& directory);
+
+/// Throws Error, naming all keys that differ, unless a run that began with `then` may go on as `now`; `source` says
+/// where `then` stands, `what` it is ("experiment").
+void require_same(const std::filesystem::path& source, const char* what, const Document& then, const Document& now);
 
 /// Throws Error unless `now` computes the same bits as `then`, when the checkpoint was written.
 void require_same_machine(const std::filesystem::path& path, const MachineUse& then, const MachineUse& now);
 
-/// Reads the tensors into the network and the optimizer. Throws Error if they are not exactly those of the file.
-void load_checkpoint_state(const std::filesystem::path& path, Module& module, Optimizer& optimizer);
+/// Puts the tensors into the network and the optimizer. Throws Error if they are not exactly those of the file.
+void load_checkpoint_state(const Checkpoint& checkpoint, Module& module, Optimizer& optimizer);
 
 }  // namespace octet::detail

@@ -8,6 +8,7 @@
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
+#include "octet/experiment/finite.h"
 #include "octet/experiment/setup.h"
 
 namespace octet {
@@ -110,13 +111,15 @@ Evaluation evaluate(const DeployedModel& model) {
     input.resize(input.size() / static_cast<std::size_t>(count) * static_cast<std::size_t>(run));
     const std::vector<float> logits = model.model.run(input, run);
     const std::size_t classes = logits.size() / static_cast<std::size_t>(run);
+    detail::require_finite_logits(std::span(logits).first(labels.size() * classes), static_cast<std::int64_t>(classes),
+                                  first, "evaluate");
     for (std::size_t i = 0; i < labels.size(); ++i) {
       const std::span<const float> row = std::span(logits).subspan(i * classes, classes);
       const auto label = static_cast<std::size_t>(labels[i]);
       require(label < classes, "label ", label, " of image ", first + static_cast<std::int64_t>(i),
               ": the network has ", counted(static_cast<std::int64_t>(classes), "class", "classes"));
       total.loss += log_sum(row) - static_cast<double>(row[label]);
-      correct += std::ranges::max_element(row) - row.begin() == labels[i];
+      correct += detail::index_of_greatest(row) == labels[i];
     }
   }
   total.loss /= static_cast<double>(data->size());
@@ -132,6 +135,7 @@ std::vector<Prediction> predict(const DeployedModel& model, const Image& image) 
   input.resize(input.size() * static_cast<std::size_t>(fixed));
   std::vector<float> logits = model.model.run(input, fixed);
   logits.resize(logits.size() / static_cast<std::size_t>(fixed));
+  detail::require_finite_logits(logits, std::ssize(logits), 0, "predict");
   const double scale = log_sum(logits);
   std::vector<Prediction> predictions;
   for (std::size_t i = 0; i < logits.size(); ++i)

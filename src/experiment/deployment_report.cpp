@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/experiment/deployment_report.h"
 
-#include <algorithm>
 #include <bit>
 #include <numeric>
 #include <utility>
@@ -11,12 +10,15 @@
 #include "octet/data/batch.h"
 #include "octet/experiment/deploy_run.h"
 #include "octet/experiment/evaluation_experiment.h"
+#include "octet/experiment/finite.h"
 #include "octet/experiment/float_graph.h"
 #include "octet/experiment/network.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/run_times.h"
+#include "octet/experiment/run_weights.h"
 #include "octet/experiment/setup.h"
 #include "octet/experiment/trained_model.h"
+#include "octet/experiment/weights_hash.h"
 #include "octet/graph/onnx_writer.h"
 #include "octet/kernels/parallel.h"
 
@@ -41,16 +43,17 @@ void compare(DeploymentReport& report, Module& retrained, const deploy::Model& d
     require(actual.size() == expected.size(), "the deployed network gives ", actual.size(), " logits for ",
             images.dim(0), " images, the retrained one ", expected.size());
     const auto classes = static_cast<std::ptrdiff_t>(logits.dim(1));
+    of_retrained.add(logits, labels);
+    of_deployed.add(Tensor::from_values(logits.shape(), actual), labels);
     for (auto a = actual.begin(), e = expected.begin(); a != actual.end(); a += classes, e += classes) {
-      report.differing_predictions += std::max_element(a, a + classes) - a != std::max_element(e, e + classes) - e;
+      report.differing_predictions +=
+          detail::index_of_greatest({a, a + classes}) != detail::index_of_greatest({e, e + classes});
       report.differing_logits +=
           std::inner_product(a, a + classes, e, std::int64_t{0}, std::plus(), [](float x, float y) {
             return std::int64_t{std::bit_cast<std::uint32_t>(x) != std::bit_cast<std::uint32_t>(y)};
           });
     }
     report.logits += std::ssize(actual);
-    of_retrained.add(logits, labels);
-    of_deployed.add(Tensor::from_values(logits.shape(), actual), labels);
     observer.evaluating({.batch = ++batch, .batches = data.batches()});
   }
   report.retrained = of_retrained.mean();
@@ -100,6 +103,8 @@ DeploymentReport deployment_report(const fs::path& run_directory, Observer& obse
           run_directory.string(), " makes it");
   const deploy::Model deployed = deploy::Model::load(directory.deployed());
   const std::unique_ptr<Module> before = detail::float_network(experiment);
+  detail::require_same_float_weights(weights_hash(*before), retrained.float_weights_sha256,
+                                     experiment.quantization->weights);
   const DataLoader data = detail::test_loader(experiment, detail::open_test_set(experiment));
 
   DeploymentReport report{};

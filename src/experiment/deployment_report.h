@@ -49,8 +49,9 @@ struct DeploymentReportOptions {
 };
 
 /// Of a complete run with quantization whose file deploy_run() has written, on its test data. Writes the float network
-/// beside it (RunDirectory::float_network()). Throws Error if there is no such file, or if the float network is no
-/// longer where quantization.weights says; and what evaluation_experiment() throws.
+/// beside it (RunDirectory::float_network()). Throws Error if there is no such file, if the float network is no longer
+/// where quantization.weights says or is another one by now, if results are not finite, and what
+/// evaluation_experiment() throws.
 DeploymentReport deployment_report(const std::filesystem::path& run_directory, Observer& observer,
                                    const DeploymentReportOptions& options = {});
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/experiment/evaluate.h"
 
-#include <algorithm>
+#include <cmath>
 
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
+#include "octet/experiment/finite.h"
 #include "octet/nn/evaluation_mode.h"
 
 namespace octet {
@@ -18,8 +19,7 @@ std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> l
   const std::span<const float> values = logits.values();
   std::int64_t correct = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto row = values.subspan(i * classes, classes);
-    correct += std::max_element(row.begin(), row.end()) - row.begin() == labels[i];
+    correct += detail::index_of_greatest(values.subspan(i * classes, classes)) == labels[i];
   }
   return correct;
 }
@@ -27,8 +27,12 @@ std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> l
 void EvaluationSum::add(const Tensor& logits, std::span<const std::int64_t> labels) {
   const FloatEnvironment numbers;
   const auto count = static_cast<std::int64_t>(labels.size());
-  loss_ += static_cast<double>(cross_entropy(logits, labels).item()) * static_cast<double>(count);
   correct_ += count_correct(logits, labels);
+  detail::require_finite_logits(logits.values(), logits.dim(1), images_, "evaluate");
+  const auto loss = static_cast<double>(cross_entropy(logits, labels).item());
+  require(std::isfinite(loss), "evaluate: the loss of images ", images_ + 1, " to ", images_ + count,
+          " is not finite: ", loss);
+  loss_ += loss * static_cast<double>(count);
   images_ += count;
 }
 

@@ -20,10 +20,11 @@ struct Evaluation {
   std::int64_t images;
 };
 
-/// Rows of logits [N, K] whose greatest value (the first of equals) is at their label.
+/// Rows of logits [N, K] whose greatest value (the first of equals) is at their label. A row with a NaN has none.
 std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> labels);
 
-/// What an Evaluation says, from the logits of one batch after the other.
+/// What an Evaluation says, from the logits of one batch after the other. Throws Error (image, class) for logits that
+/// are not finite.
 class EvaluationSum {
  public:
   void add(const Tensor& logits, std::span<const std::int64_t> labels);

@@ -8,9 +8,9 @@
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
 #include "octet/experiment/float_source.h"
-#include "octet/experiment/run_directory.h"
+#include "octet/experiment/run_weights.h"
 #include "octet/experiment/setup.h"
-#include "octet/nn/state.h"
+#include "octet/experiment/weights_hash.h"
 #include "octet/quant/create_quant_retrain_config.h"
 #include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/qat_layers.h"
@@ -51,13 +51,18 @@ Network first_network(const Experiment& experiment, const Shape& input) {
   if (!experiment.quantization) return {initial_model(experiment)};
   const QuantizationSpec& spec = *experiment.quantization;
   const std::unique_ptr<Module> module = float_network(experiment);
+  const std::string hash = weights_hash(*module);
   module->train();
-  if (!spec.config.empty())
-    return quantized(experiment, *module, input, read_file(spec.config, DocumentLimits().max_bytes), spec.config,
-                     spec.deploy);
-  QuantRetrainConfigText made = quant_retrain_config_text(*module, sample(input), definition_of(spec));
-  Network network = quantized(experiment, *module, input, std::move(made.json), "quantization", spec.deploy);
-  network.report = std::move(made.report);  // which also knows what was said of the definition
+  Network network;
+  if (!spec.config.empty()) {
+    network = quantized(experiment, *module, input, read_file(spec.config, DocumentLimits().max_bytes), spec.config,
+                        spec.deploy);
+  } else {
+    QuantRetrainConfigText made = quant_retrain_config_text(*module, sample(input), definition_of(spec));
+    network = quantized(experiment, *module, input, std::move(made.json), "quantization", spec.deploy);
+    network.report = std::move(made.report);  // which also knows what was said of the definition
+  }
+  network.float_weights_sha256 = hash;
   return network;
 }
 
@@ -73,7 +78,7 @@ std::unique_ptr<Module> float_network(const Experiment& experiment) {
   require(experiment.quantization.has_value(), "experiment ", printable(experiment.name), ": has no quantization");
   require_float_weights(*experiment.quantization);
   std::unique_ptr<Module> module = initial_model(experiment);
-  load_weights(*module, weights_file(experiment.quantization->weights));
+  load_run_weights(*module, experiment.quantization->weights);
   module->eval();
   return module;
 }

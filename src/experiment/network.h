@@ -14,9 +14,10 @@ namespace octet::detail {
 
 struct Network {
   std::unique_ptr<Module> module;
-  std::string quant_config = {};   ///< text of its configuration (quant_retrain_config.h); "": a float network
-  QuantRetrainReport report = {};  ///< of its layers, likewise
-  bool force_fp16_quant = false;   ///< what that says of the record
+  std::string quant_config = {};          ///< text of its configuration (quant_retrain_config.h); "": a float network
+  QuantRetrainReport report = {};         ///< of its layers, likewise
+  bool force_fp16_quant = false;          ///< what that says of the record
+  std::string float_weights_sha256 = {};  ///< of the float network that retraining began with (weights_hash.h)
 };
 
 /// What `input` must be in the functions below: the size of an image, [C, H, W]. Values and batch do not matter.

@@ -22,7 +22,7 @@ struct RunStart {
   std::int64_t first_step;                 ///< 0, or where the run is resumed
   QuantRetrainReport quantization = {};    ///< without layers if there is none
   std::vector<std::string> left_out = {};  ///< files among the data that are no samples, a line per kind
-  std::vector<std::string> warnings = {};  ///< where retraining sees images otherwise than the float network did
+  std::vector<std::string> warnings = {};  ///< what is not as it should be, though the run goes on
 };
 
 struct StepReport {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/experiment/progress.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "octet/base/fields.h"
@@ -10,19 +11,45 @@ namespace {
 
 constexpr IntRange kCount{.min = 0};
 
+/// A real as a run may have written it: settings are finite, what comes of them need not be.
+double any_real(Fields& fields, std::string_view key) {
+  const Document* const found = fields.find(key);
+  return found && found->kind() == Document::Kind::kString ? found->as_real_or_not_finite() : fields.get_real(key, {});
+}
+
 EpochReport parse_epoch(Fields& row) {
   const EpochReport epoch{.epoch = row.get_int("epoch", {.min = 1}),
                           .step = row.get_int("step", kCount),
-                          .lr = row.get_real("lr", {}),
-                          .train_loss = row.get_real("train_loss", {}),
-                          .train_accuracy = row.get_real("train_accuracy", {}),
-                          .test_loss = row.get_real("test_loss", {}),
-                          .test_accuracy = row.get_real("test_accuracy", {}),
-                          .images_per_second = row.get_real("images_per_second", {}),
-                          .train_seconds = row.get_real("train_seconds", {}),
-                          .test_seconds = row.get_real("test_seconds", {})};
+                          .lr = any_real(row, "lr"),
+                          .train_loss = any_real(row, "train_loss"),
+                          .train_accuracy = any_real(row, "train_accuracy"),
+                          .test_loss = any_real(row, "test_loss"),
+                          .test_accuracy = any_real(row, "test_accuracy"),
+                          .images_per_second = any_real(row, "images_per_second"),
+                          .train_seconds = any_real(row, "train_seconds"),
+                          .test_seconds = any_real(row, "test_seconds")};
   row.finish();
   return epoch;
+}
+
+EndedEpochs parse_ended(Fields& fields) {
+  EndedEpochs ended{.train_seconds = any_real(fields, "train_seconds"),
+                    .test_seconds = any_real(fields, "test_seconds"),
+                    .best_test_accuracy = any_real(fields, "best_test_accuracy")};
+  if (fields.has("last")) {
+    Fields last = fields.fields("last");
+    ended.last = parse_epoch(last);
+  }
+  fields.finish();
+  return ended;
+}
+
+Document write_ended(const EndedEpochs& ended) {
+  Document document = Document::map({{"train_seconds", ended.train_seconds},
+                                     {"test_seconds", ended.test_seconds},
+                                     {"best_test_accuracy", ended.best_test_accuracy}});
+  if (ended.last) document.add("last", to_document(*ended.last));
+  return document;
 }
 
 MachineUse parse_machine(Fields& use) {
@@ -63,7 +90,10 @@ EpochReport Progress::end_epoch(double lr, double test_loss, double test_accurac
                         .images_per_second = images_per_second(),
                         .train_seconds = seconds,
                         .test_seconds = test_seconds};
-  epochs.push_back(row);
+  ended.train_seconds += row.train_seconds;
+  ended.test_seconds += row.test_seconds;
+  ended.best_test_accuracy = std::max(ended.best_test_accuracy, row.test_accuracy);
+  ended.last = row;
   ++epoch;
   batch = 0;
   loss_sum = seconds = 0.0;
@@ -84,6 +114,11 @@ Document to_document(const EpochReport& e) {
                         {"test_seconds", e.test_seconds}});
 }
 
+EpochReport parse_epoch(const Document& row) {
+  Fields fields(row, "");
+  return parse_epoch(fields);
+}
+
 Document to_document(const std::vector<MachineUse>& machines) {
   Document list = Document::list();
   for (const MachineUse& use : machines)
@@ -92,8 +127,7 @@ Document to_document(const std::vector<MachineUse>& machines) {
 }
 
 Document to_document(const Progress& p) {
-  Document epochs = Document::list(), resumed_at = Document::list();
-  for (const EpochReport& epoch : p.epochs) epochs.append(to_document(epoch));
+  Document resumed_at = Document::list();
   for (std::int64_t step : p.resumed_at) resumed_at.append(step);
   return Document::map({{"step", p.step},
                         {"epoch", p.epoch},
@@ -102,10 +136,11 @@ Document to_document(const Progress& p) {
                         {"seconds", p.seconds},
                         {"images", p.images},
                         {"correct", p.correct},
-                        {"epochs", std::move(epochs)},
+                        {"ended", write_ended(p.ended)},
                         {"resumed_at", std::move(resumed_at)},
                         {"machines", to_document(p.machines)},
-                        {"log_bytes", p.log_bytes}});
+                        {"log_bytes", p.log_bytes},
+                        {"started", p.started}});
 }
 
 Progress parse_progress(const Document& document) {
@@ -114,16 +149,19 @@ Progress parse_progress(const Document& document) {
   p.step = fields.get_int("step", kCount);
   p.epoch = fields.get_int("epoch", kCount);
   p.batch = fields.get_int("batch", kCount);
-  p.loss_sum = fields.get_real("loss_sum", {});
-  p.seconds = fields.get_real("seconds", {});
+  p.loss_sum = any_real(fields, "loss_sum");
+  p.seconds = any_real(fields, "seconds");
   p.images = fields.get_int("images", kCount);
   p.correct = fields.get_int("correct", kCount);
-  for (Fields& row : fields.fields_list("epochs")) p.epochs.push_back(parse_epoch(row));
+  Fields ended = fields.fields("ended");
+  p.ended = parse_ended(ended);
   p.resumed_at = fields.get_ints("resumed_at", kCount);
   for (Fields& use : fields.fields_list("machines")) p.machines.push_back(parse_machine(use));
   p.log_bytes = static_cast<std::uint64_t>(fields.get_int("log_bytes", kCount));
+  p.started = fields.get_string("started");
   fields.finish();
-  if (static_cast<std::int64_t>(p.epochs.size()) != p.epoch) fields.fail_at("epochs", "there is not one row per epoch");
+  if ((p.ended.last ? p.ended.last->epoch : 0) != p.epoch)
+    fields.fail_at("ended", "is not of the epochs that are done");
   if (p.machines.empty()) fields.fail_at("machines", "is empty");
   return p;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,12 @@ struct MachineUse {
 
 inline bool same_machine(const MachineUse& a, const MachineUse& b) { return a.onednn == b.onednn && a.isa == b.isa; }
 
+/// What stays of the epochs that ended, however many there were: their rows are in log.jsonl alone.
+struct EndedEpochs {
+  double train_seconds = 0.0, test_seconds = 0.0, best_test_accuracy = 0.0;
+  std::optional<EpochReport> last = {};
+};
+
 struct Progress {
   std::int64_t step = 0;   ///< steps of the run that are done
   std::int64_t epoch = 0;  ///< the current one, from 0
@@ -30,10 +37,11 @@ struct Progress {
   double loss_sum = 0.0, seconds = 0.0;
   std::int64_t images = 0, correct = 0;
 
-  std::vector<EpochReport> epochs = {};       ///< those that ended
+  EndedEpochs ended = {};
   std::vector<std::int64_t> resumed_at = {};  ///< steps
   std::vector<MachineUse> machines = {};      ///< one, unless the run was resumed on another
   std::uint64_t log_bytes = 0;                ///< length of log.jsonl
+  std::string started = {};                   ///< when the run began, as now_utc()
 
   double images_per_second() const { return seconds > 0 ? static_cast<double>(images) / seconds : 0.0; }
 
@@ -45,6 +53,8 @@ struct Progress {
 };
 
 Document to_document(const EpochReport& epoch);
+/// Throws Error with its position for a row that to_document() would not have written.
+EpochReport parse_epoch(const Document& row);
 Document to_document(const std::vector<MachineUse>& machines);
 Document to_document(const Progress& progress);
 /// Throws Error with its position for anything that to_document() would not have written.

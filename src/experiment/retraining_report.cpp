@@ -3,8 +3,10 @@
 
 #include "octet/base/error.h"
 #include "octet/experiment/network.h"
+#include "octet/experiment/run_weights.h"
 #include "octet/experiment/setup.h"
 #include "octet/experiment/trained_model.h"
+#include "octet/experiment/weights_hash.h"
 
 namespace octet {
 
@@ -13,6 +15,8 @@ RetrainingReport retraining_report(const std::filesystem::path& run_directory, O
   require(retrained.experiment.quantization.has_value(), run_directory.string(),
           ": the run's experiment has no quantization");
   const std::unique_ptr<Module> before = detail::float_network(retrained.experiment);
+  detail::require_same_float_weights(weights_hash(*before), retrained.float_weights_sha256,
+                                     retrained.experiment.quantization->weights);
   const DataLoader data = detail::test_loader(retrained.experiment, detail::open_test_set(retrained.experiment));
 
   RetrainingReport report{.before = *evaluate(*before, data, observer), .after = {}, .layers = {}};

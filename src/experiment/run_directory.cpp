@@ -37,12 +37,18 @@ bool make_directory(const fs::path& path) {
 
 }  // namespace
 
+bool holds_run(const RunDirectory& directory) { return fs::exists(directory.manifest()) || holds_work(directory); }
+
+bool holds_work(const RunDirectory& directory) {
+  return fs::exists(directory.checkpoint()) || fs::exists(directory.previous_checkpoint()) ||
+         fs::exists(directory.weights());
+}
+
 RunDirectory create_run_directory(const Experiment& experiment, const fs::path& chosen) {
   if (!chosen.empty()) {
     const RunDirectory directory{chosen};
     make_directory(chosen);
-    require(!fs::exists(directory.manifest()), chosen.string(),
-            ": holds a run already; resume it, or choose another directory");
+    require(!holds_work(directory), chosen.string(), ": holds a run already; resume it, or choose another directory");
     return directory;
   }
   int n = 1;
@@ -55,11 +61,11 @@ RunDirectory find_run_directory(const Experiment& experiment, const fs::path& ch
   if (chosen.empty()) {
     int n = 1;
     while (fs::exists(numbered(experiment, n + 1))) ++n;
+    // The last ones may be of runs that were killed before they wrote anything.
+    while (n > 1 && !holds_run({numbered(experiment, n)})) --n;
     directory.root = numbered(experiment, n);
   }
-  require(fs::exists(directory.root), directory.root.string(), ": there is no run to resume");
-  require(fs::exists(directory.checkpoint()), directory.checkpoint().string(),
-          ": there is no checkpoint to resume from; the run ended before its first one");
+  require(holds_run(directory), directory.root.string(), ": there is no run to resume");
   return directory;
 }
 

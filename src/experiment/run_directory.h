@@ -15,6 +15,10 @@ struct RunDirectory {
   std::filesystem::path manifest() const { return root / "manifest.json"; }
   std::filesystem::path log() const { return root / "log.jsonl"; }
   std::filesystem::path checkpoint() const { return root / "checkpoint.safetensors"; }
+  std::filesystem::path previous_checkpoint() const { return root / "checkpoint.previous.safetensors"; }
+  std::filesystem::path unfinished_checkpoint() const {
+    return root / "checkpoint.new.safetensors";
+  }                                                                               ///< while written
   std::filesystem::path weights() const { return root / "weights.safetensors"; }  ///< once the run is complete
 
   // Of runs with quantization: how each layer is quantized, and, once the run is complete, its scales and offsets.
@@ -27,12 +31,17 @@ struct RunDirectory {
   std::filesystem::path report() const { return root / "report.html"; }
 };
 
+/// Whether there is something to resume, be it a run that ended before its first checkpoint.
+bool holds_run(const RunDirectory& directory);
+/// Whether there is work that a new run must not replace: a checkpoint, or weights.
+bool holds_work(const RunDirectory& directory);
+
 /// Makes the directory of a new run: `chosen`, or if that is empty the experiment's run_dir, with -2, -3, ... behind it
-/// if there are such already. Throws Error if `chosen` holds a run, and if a directory cannot be made.
+/// if there are such already. Throws Error if holds_work(chosen), and if a directory cannot be made.
 RunDirectory create_run_directory(const Experiment& experiment, const std::filesystem::path& chosen);
 
-/// The directory of a run that can be resumed: `chosen`, or if that is empty the last one that create_run_directory()
-/// made. Throws Error if there is none, or if it has no checkpoint.
+/// The directory of a run that can be resumed: `chosen`, or if that is empty the last one with a run that
+/// create_run_directory() made. Throws Error if there is none.
 RunDirectory find_run_directory(const Experiment& experiment, const std::filesystem::path& chosen);
 
 /// `path`, or if that is a directory the weights of the run in it. Throws Error if that run is not complete.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/experiment/run_record.h"
 
-#include <fmt/chrono.h>
-
-#include <algorithm>
-#include <chrono>
+#include <fstream>
+#include <system_error>
 #include <utility>
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
+#include "octet/experiment/finite.h"
 #include "octet/experiment/float_source.h"
+#include "octet/experiment/run_weights.h"
 #include "octet/experiment/system_info.h"
 #include "octet/experiment/weights_hash.h"
 #include "octet/nn/state.h"
@@ -21,16 +21,12 @@ namespace {
 
 constexpr int kIndent = 2;
 
-std::string now_utc() {
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
-}
-
 Document describe(const Dataset& dataset) {
   return Document::map({{"samples", dataset.size()}, {"sha256", dataset.content_hash()}});
 }
 
-Document describe(const QuantRetrainReport& report) {
+Document describe(const Network& network) {
+  const QuantRetrainReport& report = network.report;
   Document layers = Document::list(), warnings = Document::list();
   for (const QuantRetrainReport::Layer& layer : report.layers)
     layers.append(Document::map({{"name", layer.name},
@@ -38,7 +34,9 @@ Document describe(const QuantRetrainReport& report) {
                                  {"quantized", layer.quantized},
                                  {"reason", layer.reason.empty() ? Document() : Document(layer.reason)}}));
   for (const std::string& warning : report.warnings) warnings.append(warning);
-  return Document::map({{"layers", std::move(layers)}, {"warnings", std::move(warnings)}});
+  return Document::map({{"float_weights_sha256", network.float_weights_sha256},
+                        {"layers", std::move(layers)},
+                        {"warnings", std::move(warnings)}});
 }
 
 /// Files among the data that are no samples; of those that cannot be read all, with the reason.
@@ -67,32 +65,35 @@ Shape shape_of_input(const Experiment& experiment, const Dataset& dataset) {
 
 Document result_of(const Progress& progress, const std::string& weights_sha256) {
   Document result = Document::map({{"steps", progress.step}, {"epochs", progress.epoch}});
-  if (!progress.epochs.empty()) {
-    const EpochReport& last = progress.epochs.back();
-    const auto best =
-        std::max_element(progress.epochs.begin(), progress.epochs.end(),
-                         [](const EpochReport& a, const EpochReport& b) { return a.test_accuracy < b.test_accuracy; });
-    result.add("train_loss", last.train_loss);
-    result.add("test_loss", last.test_loss);
-    result.add("test_accuracy", last.test_accuracy);
-    result.add("best_test_accuracy", best->test_accuracy);
+  if (const std::optional<EpochReport>& last = progress.ended.last) {
+    result.add("train_loss", last->train_loss);
+    result.add("test_loss", last->test_loss);
+    result.add("test_accuracy", last->test_accuracy);
+    result.add("best_test_accuracy", progress.ended.best_test_accuracy);
   }
   if (!weights_sha256.empty()) result.add("weights_sha256", weights_sha256);
   return result;
 }
 
 Document durations_of(const Progress& progress) {
-  double train = progress.seconds, test = 0.0;
-  for (const EpochReport& epoch : progress.epochs) {
-    train += epoch.train_seconds;
-    test += epoch.test_seconds;
-  }
-  return Document::map({{"train_seconds", train}, {"test_seconds", test}});
+  return Document::map({{"train_seconds", progress.ended.train_seconds + progress.seconds},
+                        {"test_seconds", progress.ended.test_seconds}});
 }
 
 MachineUse this_machine(std::int64_t from_step) {
   const SystemInfo info = system_info();
   return {.from_step = from_step, .onednn = info.onednn_version, .isa = info.isa};
+}
+
+Document read_manifest(const RunDirectory& directory) {
+  return parse_json(read_file(directory.manifest(), DocumentLimits().max_bytes), directory.manifest().string());
+}
+
+/// Removes what a run left half made that was killed while it wrote a checkpoint.
+void sweep(const RunDirectory& directory) {
+  remove_stale_temporaries(directory.root);
+  std::error_code ignored;
+  std::filesystem::remove(directory.unfinished_checkpoint(), ignored);
 }
 
 }  // namespace
@@ -104,15 +105,21 @@ RunRecord::RunRecord(const Experiment& experiment, const Datasets& data, const T
       data_(Document::map({{"train", describe(*data.train)}, {"test", describe(*data.test)}})),
       left_out_(Document::map({{"train", describe_left_out(*data.train)}, {"test", describe_left_out(*data.test)}})),
       class_names_(names_of_classes(*data.train)),
-      input_shape_(shape_of_input(experiment, *data.test)),
-      started_(now_utc()) {
-  if (options.resume) {
-    find_checkpoint();
-    network_ = network_of_make(experiment, input_shape_, checkpoint_->quant_config, directory_.checkpoint().string());
-  } else {
+      input_shape_(shape_of_input(experiment, *data.test)) {
+  if (options.resume) find_run();
+  if (!checkpoint_) {
     network_ = first_network(experiment, input_shape_);
     if (experiment.quantization) warnings_ = compare_with_float_run(data);
+    const Document* const quantization = manifest_ ? manifest_->find("quantization") : nullptr;
+    const Document* const then = quantization ? quantization->find("float_weights_sha256") : nullptr;
+    if (then)
+      require_same_float_weights(network_.float_weights_sha256, then->as_string(), experiment.quantization->weights);
+    return;
   }
+  const CheckpointHeader& header = checkpoint_->header;
+  if (experiment.quantization) check_float_weights(header.float_weights_sha256);
+  network_ = network_of_make(experiment, input_shape_, header.quant_config, checkpoint_->path.string());
+  network_.float_weights_sha256 = header.float_weights_sha256;
 }
 
 std::vector<std::string> RunRecord::compare_with_float_run(const Datasets& data) const {
@@ -126,43 +133,114 @@ std::vector<std::string> RunRecord::compare_with_float_run(const Datasets& data)
                            sight_of_weights(weights), weights);
 }
 
-void RunRecord::find_checkpoint() {
+void RunRecord::find_run() {
   directory_ = find_run_directory(experiment_, options_.run_directory);
-  const Document manifest =
-      parse_json(read_file(directory_.manifest(), DocumentLimits().max_bytes), directory_.manifest().string());
-  require(manifest.at("status").as_string() != "complete", directory_.root.string(),
+  lock_.emplace(directory_.root);
+  if (std::filesystem::exists(directory_.manifest())) manifest_ = read_manifest(directory_);
+  require(!manifest_ || manifest_->at("status").as_string() != "complete", directory_.root.string(),
           ": the run is complete; there is nothing to resume");
-  if (const Document* const warnings = manifest.find("warnings"))
+  std::optional<FoundCheckpoint> found = find_checkpoint(directory_);
+  if (!found) {  // it ended before its first checkpoint, and starts again
+    require_same(directory_.manifest(), "experiment", manifest_->at("experiment"), experiment_document_);
+    for (const char* const split : {"train", "test"})
+      require_same(directory_.manifest(), "data", manifest_->at("data").at(split), data_.at(split));
+    return;
+  }
+  if (!found->newest_damaged.empty()) {
+    newest_ = OldCheckpoint::kReplace;
+    warnings_.push_back(text(found->newest_damaged, "; the run goes on from the checkpoint before, ",
+                             found->checkpoint.path.filename().string(), ", of step ",
+                             found->checkpoint.header.progress.step));
+  }
+  if (const Document* const warnings = manifest_ ? manifest_->find("warnings") : nullptr)
     for (const Document& warning : warnings->items()) warnings_.push_back(warning.as_string());
-  const std::filesystem::path path = directory_.checkpoint();
-  checkpoint_ = read_checkpoint_header(path);
-  require_same_run(path, *checkpoint_, experiment_document_, data_);
-  const MachineUse& then = checkpoint_->progress.machines.back();
-  if (!options_.allow_other_machine) require_same_machine(path, then, this_machine(checkpoint_->progress.step));
+  checkpoint_ = std::move(found->checkpoint);
+  const CheckpointHeader& header = checkpoint_->header;
+  require_same(checkpoint_->path, "experiment", header.experiment, experiment_document_);
+  require_same(checkpoint_->path, "data", header.data, data_);
+  if (!options_.allow_other_machine)
+    require_same_machine(checkpoint_->path, header.progress.machines.back(), this_machine(header.progress.step));
+}
+
+/// A resumed run reads no float network, but its report does.
+void RunRecord::check_float_weights(const std::string& sha256) const {
+  const std::filesystem::path path = experiment_.quantization->weights;
+  const bool there = std::filesystem::exists(std::filesystem::is_directory(path) ? RunDirectory{path}.weights() : path);
+  if (!sha256.empty() && there) require_same_float_weights(weights_hash(*float_network(experiment_)), sha256, path);
 }
 
 Progress RunRecord::begin(Optimizer& optimizer) {
   const Progress progress = checkpoint_ ? resume(optimizer) : begin_new();
-  write_manifest("running", progress);
+  write_manifest(progress, {"running"});
   return progress;
 }
 
 Progress RunRecord::begin_new() {
-  directory_ = create_run_directory(experiment_, options_.run_directory);
+  Progress progress{.machines = {this_machine(0)}, .started = now_utc()};
+  if (manifest_) {
+    progress.started = manifest_->at("started").as_string();
+    progress.resumed_at.push_back(0);
+  } else {
+    directory_ = create_run_directory(experiment_, options_.run_directory);
+    lock_.emplace(directory_.root);
+    // Another run may have ended here until the lock was had.
+    require(!holds_work(directory_), directory_.root.string(), ": holds a run already");
+    if (std::filesystem::exists(directory_.manifest())) require_own(read_manifest(directory_));
+  }
+  sweep(directory_);
   write_file_atomically(directory_.experiment(), to_json(experiment_document_, kIndent) + '\n');
   if (!network_.quant_config.empty()) write_file_atomically(directory_.quant_config(), network_.quant_config);
   log_.emplace(directory_.log(), 0);
-  return {.machines = {this_machine(0)}};
+  return progress;
+}
+
+/// A run that ended before its first checkpoint left nothing to go on from: the same run may start again in its
+/// place.
+void RunRecord::require_own(const Document& manifest) const {
+  std::string list;
+  for (const std::string& line : differences(manifest.at("experiment"), experiment_document_))
+    list += (list.empty() ? "" : "; ") + line;
+  require(
+      list.empty(), directory_.root.string(),
+      ": holds a run of another experiment, which has no checkpoint yet; choose another directory (there and here: ",
+      list, ")");
 }
 
 Progress RunRecord::resume(Optimizer& optimizer) {
-  load_checkpoint_state(directory_.checkpoint(), *network_.module, optimizer);
-  Progress progress = checkpoint_->progress;
+  sweep(directory_);
+  load_checkpoint_state(*checkpoint_, *network_.module, optimizer);
+  Progress progress = std::move(checkpoint_->header.progress);
+  checkpoint_.reset();
+  saved_ = {progress.step, progress.epoch};
   log_.emplace(directory_.log(), progress.log_bytes);
+  read_epochs(progress);
   progress.resumed_at.push_back(progress.step);
   const MachineUse now = this_machine(progress.step);
   if (!same_machine(progress.machines.back(), now)) progress.machines.push_back(now);
   return progress;
+}
+
+/// The rows of the epochs so far, from the log. The run needs none of them.
+void RunRecord::read_epochs(const Progress& progress) {
+  std::ifstream file(directory_.log());
+  for (std::string line; std::getline(file, line);) {
+    if (line.find(R"("event": "epoch")") == std::string::npos) continue;
+    try {
+      const Document entry = parse_json(line, directory_.log().string());
+      Document row = Document::map();
+      for (const Document::Member& member : entry.members())
+        if (member.key != "event") row.add(member.key, member.value);
+      epochs_.push_back(parse_epoch(row));
+    } catch (const Error&) {
+      // Counted below.
+    }
+  }
+  if (log_->bytes() < progress.log_bytes)
+    warnings_.push_back(text(directory_.log().string(), ": has lost its end: ", log_->bytes(), " bytes are left of ",
+                             progress.log_bytes, " at the checkpoint; the run goes on"));
+  else if (std::ssize(epochs_) != progress.epoch)
+    warnings_.push_back(text(directory_.log().string(), ": ", std::ssize(epochs_), " rows can be read of ",
+                             progress.epoch, " epochs; the run goes on"));
 }
 
 void RunRecord::log_step(const StepReport& step, double images_per_second) {
@@ -179,23 +257,33 @@ void RunRecord::log_epoch(const EpochReport& epoch) {
   Document line = Document::map({{"event", "epoch"}});
   for (const Document::Member& member : row.members()) line.add(member.key, member.value);
   log_->append(line);
+  epochs_.push_back(epoch);
 }
 
 void RunRecord::save_checkpoint(Progress& progress, Optimizer& optimizer) {
+  const std::pair now{progress.step, progress.epoch};
+  if (saved_ == now) return;
+  require_finite_weights(*network_.module, text("train: after step ", progress.step));
+  log_->sync();
   progress.log_bytes = log_->bytes();
-  detail::save_checkpoint(
-      directory_.checkpoint(),
-      {.experiment = experiment_document_, .data = data_, .progress = progress, .quant_config = network_.quant_config},
-      *network_.module, optimizer);
+  replace_checkpoint(directory_, newest_,
+                     {.experiment = experiment_document_,
+                      .data = data_,
+                      .progress = progress,
+                      .quant_config = network_.quant_config,
+                      .float_weights_sha256 = network_.float_weights_sha256},
+                     *network_.module, optimizer);
+  newest_ = OldCheckpoint::kKeep;
+  saved_ = now;
 }
 
 RunResult RunRecord::stop(Progress& progress, Optimizer& optimizer) {
   save_checkpoint(progress, optimizer);
-  write_manifest("stopped", progress);
+  write_manifest(progress, {"stopped"});
   return {.directory = directory_.root,
           .complete = false,
           .steps = progress.step,
-          .epochs = progress.epochs,
+          .epochs = epochs_,
           .weights_sha256 = weights_hash(*network_.module)};
 }
 
@@ -207,26 +295,35 @@ RunResult RunRecord::complete(const Progress& progress) {
                        {"input_shape", to_json(input_shape)}};
   if (!network_.quant_config.empty()) {
     metadata["quant_config"] = network_.quant_config;
+    metadata["float_weights_sha256"] = network_.float_weights_sha256;
     write_record_file(directory_.record(), quant_record(*network_.module, network_.force_fp16_quant));
   }
   save_weights(*network_.module, directory_.weights(), metadata);
   const std::string hash = weights_hash(*network_.module);
-  write_manifest("complete", progress, hash);
+  write_manifest(progress, {"complete", hash});
   return {.directory = directory_.root,
           .complete = true,
           .steps = progress.step,
-          .epochs = progress.epochs,
+          .epochs = epochs_,
           .weights_sha256 = hash};
 }
 
-void RunRecord::write_manifest(const char* status, const Progress& progress, const std::string& weights_sha256) {
+void RunRecord::record_failure(const Progress& progress, const std::string& error) noexcept {
+  try {
+    write_manifest(progress, {.status = "failed", .error = error});
+  } catch (...) {
+    // The disk may be what failed.
+  }
+}
+
+void RunRecord::write_manifest(const Progress& progress, const Outcome& outcome) const {
   Document data = data_, resumed_at = Document::list();
   data.add("class_names", class_names_);
   data.add("left_out", left_out_);
   for (std::int64_t step : progress.resumed_at) resumed_at.append(step);
   Document manifest = Document::map({{"format", "octet manifest 1"},
-                                     {"status", status},
-                                     {"started", started_},
+                                     {"status", outcome.status},
+                                     {"started", progress.started},
                                      {"written", now_utc()},
                                      {"resumed_at_steps", std::move(resumed_at)},
                                      {"machines", to_document(progress.machines)},
@@ -235,8 +332,9 @@ void RunRecord::write_manifest(const char* status, const Progress& progress, con
                                      {"data", std::move(data)},
                                      {"environment", to_document(system_info())},
                                      {"durations", durations_of(progress)},
-                                     {"result", result_of(progress, weights_sha256)}});
-  if (!network_.report.layers.empty()) manifest.add("quantization", describe(network_.report));
+                                     {"result", result_of(progress, outcome.weights_sha256)}});
+  if (!network_.report.layers.empty()) manifest.add("quantization", describe(network_));
+  if (!outcome.error.empty()) manifest.add("error", printable_lines(outcome.error));
   if (!warnings_.empty()) {
     Document& warnings = manifest.add("warnings", Document::list());
     for (const std::string& warning : warnings_) warnings.append(warning);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/experiment/system_info.h"
 
+#include <fmt/chrono.h>
 #include <sched.h>
 #include <sys/utsname.h>
 
+#include <chrono>
 #include <fstream>
 #include <thread>
 
@@ -65,6 +67,11 @@ Document to_document(const SystemInfo& info) {
                         {"system", info.system},
                         {"threads", info.threads},
                         {"processors", info.processors}});
+}
+
+std::string now_utc() {
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(now)));
 }
 
 }  // namespace octet

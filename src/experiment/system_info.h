@@ -22,4 +22,7 @@ struct SystemInfo {
 SystemInfo system_info();
 Document to_document(const SystemInfo& info);
 
+/// The time in seconds: "2026-03-14T15:09:26Z".
+std::string now_utc();
+
 }  // namespace octet

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <limits>
 
 #include "octet/autograd/ops.h"
@@ -61,6 +62,97 @@ float finite_loss(const Tensor& loss, const detail::Progress& at, double lr) {
   return value;
 }
 
+/// A run under way.
+struct Run {
+  const Experiment& experiment;
+  Observer& observer;
+  const TrainOptions& options;
+  const detail::Datasets& data;
+  DataLoader& train_data;
+  DataLoader& test_data;
+  detail::RunRecord& record;
+  Optimizer& optimizer;
+  const Length length;
+  const std::int64_t search;  ///< see length_of_search()
+  const Schedule& schedule;
+  detail::Progress& at;
+  Stopwatch watch = {};
+
+  Module& net() const { return *record.network().module; }
+  bool stopped() const { return options.stop && *options.stop && at.step >= search; }
+};
+
+/// The rest of the current epoch, or up to where the run is stopped or ends.
+void train_epoch(Run& run) {
+  detail::Progress& at = run.at;
+  Module& net = run.net();
+  const std::vector<Tensor> parameters = net.parameters();
+  net.train();
+  run.train_data.set_epoch(at.epoch, at.batch);
+  for (const auto& [images, labels] : run.train_data) {
+    if (run.stopped() || at.step == run.length.total_steps) break;
+    run.optimizer.set_lr(run.schedule.lr(at.step));
+    const Tensor logits = net(images);
+    const Tensor loss =
+        cross_entropy(logits, labels, {.label_smoothing = static_cast<float>(run.experiment.label_smoothing)});
+    const float loss_value = finite_loss(loss, at, run.optimizer.lr());
+    run.optimizer.zero_grad();
+    loss.backward();
+    if (run.experiment.grad_clip) clip_grad_norm(parameters, *run.experiment.grad_clip);
+    run.optimizer.step();
+
+    const StepReport step =
+        at.count_step(loss_value, count_correct(logits, labels), images.dim(0), run.optimizer.lr(), run.watch.lap());
+    if (step.step % run.experiment.log_every == 0) run.record.log_step(step, at.images_per_second());
+    run.observer.stepped(step);
+  }
+}
+
+/// Evaluates the epoch that has just been trained. Its training is saved before that, where a checkpoint is due, and
+/// where the evaluation fails: a resumed run then begins with it.
+std::optional<Evaluation> test_epoch(Run& run) {
+  const std::int64_t epoch = run.at.epoch + 1;
+  const bool due = epoch % run.experiment.checkpoint_every == 0 || epoch == run.length.epochs;
+  if (due) run.record.save_checkpoint(run.at, run.optimizer);
+  run.test_data.set_epoch(0);  // random steps in test_transforms are the same each time, also in a resumed run
+  try {
+    return evaluate(run.net(), run.test_data, run.observer, run.options.stop);
+  } catch (const Error& error) {
+    run.record.save_checkpoint(run.at, run.optimizer);
+    throw Error(text("the test of epoch ", epoch, ": ", error.what(), "; the epoch's training is saved, --resume (",
+                     "TrainOptions::resume) goes on with this test"));
+  }
+}
+
+RunResult run_epochs(Run& run) {
+  run.observer.started({.directory = run.record.directory().root,
+                        .model = run.experiment.model.name,
+                        .parameters = run.net().parameter_count(),
+                        .train_samples = run.train_data.samples(),
+                        .test_samples = run.test_data.samples(),
+                        .epochs = run.length.epochs,
+                        .steps_per_epoch = run.length.steps_per_epoch,
+                        .total_steps = run.length.total_steps,
+                        .first_step = run.at.step,
+                        .quantization = run.record.network().report,
+                        .left_out = detail::left_out_lines(run.data),
+                        .warnings = run.record.warnings()});
+  run.watch.lap();
+  while (run.at.epoch < run.length.epochs) {
+    train_epoch(run);
+    if (run.stopped()) return run.record.stop(run.at, run.optimizer);
+    run.watch.lap();
+    const std::optional<Evaluation> test = test_epoch(run);
+    if (!test) return run.record.stop(run.at, run.optimizer);
+
+    const EpochReport epoch =
+        run.at.end_epoch(run.schedule.lr(run.at.step - 1), test->loss, test->accuracy, run.watch.lap());
+    run.record.log_epoch(epoch);
+    run.observer.epoch_ended(epoch);
+  }
+  return run.record.complete(run.at);
+}
+
 }  // namespace
 
 RunResult train(const Experiment& experiment, Observer& observer, const TrainOptions& options) {
@@ -71,59 +163,28 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
   detail::RunRecord record(experiment, data, options);
   Module& net = *record.network().module;
   const std::unique_ptr<Optimizer> optimizer = detail::make_optimizer(experiment.optimizer, net);
-  const std::vector<Tensor> parameters = net.parameters();
   const Length length = length_of(experiment, train_data);
   const std::int64_t search = length_of_search(net, length);
   const Schedule schedule =
       detail::make_schedule(experiment.schedule, experiment.optimizer.lr(), length.steps_per_epoch, length.total_steps);
   detail::Progress at = record.begin(*optimizer);
-  observer.started({.directory = record.directory().root,
-                    .model = experiment.model.name,
-                    .parameters = net.parameter_count(),
-                    .train_samples = train_data.samples(),
-                    .test_samples = test_data.samples(),
-                    .epochs = length.epochs,
-                    .steps_per_epoch = length.steps_per_epoch,
-                    .total_steps = length.total_steps,
-                    .first_step = at.step,
-                    .quantization = record.network().report,
-                    .left_out = detail::left_out_lines(data),
-                    .warnings = record.warnings()});
-
-  const auto stopped = [&] { return options.stop && *options.stop && at.step >= search; };
-  Stopwatch watch;
-  while (at.epoch < length.epochs) {
-    net.train();
-    train_data.set_epoch(at.epoch, at.batch);
-    for (const auto& [images, labels] : train_data) {
-      if (stopped() || at.step == length.total_steps) break;
-      optimizer->set_lr(schedule.lr(at.step));
-      const Tensor logits = net(images);
-      const Tensor loss =
-          cross_entropy(logits, labels, {.label_smoothing = static_cast<float>(experiment.label_smoothing)});
-      const float loss_value = finite_loss(loss, at, optimizer->lr());
-      optimizer->zero_grad();
-      loss.backward();
-      if (experiment.grad_clip) clip_grad_norm(parameters, *experiment.grad_clip);
-      optimizer->step();
-
-      const StepReport step =
-          at.count_step(loss_value, count_correct(logits, labels), images.dim(0), optimizer->lr(), watch.lap());
-      if (step.step % experiment.log_every == 0) record.log_step(step, at.images_per_second());
-      observer.stepped(step);
-    }
-    watch.lap();
-    test_data.set_epoch(0);  // random steps in test_transforms are the same each time, also in a resumed run
-    const std::optional<Evaluation> test = stopped() ? std::nullopt : evaluate(net, test_data, observer, options.stop);
-    if (!test) return record.stop(at, *optimizer);
-
-    const EpochReport epoch = at.end_epoch(schedule.lr(at.step - 1), test->loss, test->accuracy, watch.lap());
-    record.log_epoch(epoch);
-    observer.epoch_ended(epoch);
-    if (at.epoch % experiment.checkpoint_every == 0 || at.epoch == length.epochs)
-      record.save_checkpoint(at, *optimizer);
+  Run run{.experiment = experiment,
+          .observer = observer,
+          .options = options,
+          .train_data = train_data,
+          .test_data = test_data,
+          .record = record,
+          .optimizer = *optimizer,
+          .length = length,
+          .search = search,
+          .schedule = schedule,
+          .at = at};
+  try {
+    return run_epochs(run);
+  } catch (const std::exception& error) {
+    record.record_failure(at, error.what());
+    throw;
   }
-  return record.complete(at);
 }
 
 }  // namespace octet

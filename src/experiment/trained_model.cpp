@@ -9,11 +9,12 @@
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
 #include "octet/data/batch.h"
+#include "octet/experiment/finite.h"
 #include "octet/experiment/network.h"
 #include "octet/experiment/run_directory.h"
+#include "octet/experiment/run_weights.h"
 #include "octet/experiment/setup.h"
 #include "octet/nn/safetensors.h"
-#include "octet/nn/state.h"
 
 namespace octet {
 namespace {
@@ -40,8 +41,8 @@ class Header {
     return sizes;
   }
   /// As it is; "" if there is none.
-  std::string quant_config() const {
-    const auto found = metadata_.find("quant_config");
+  std::string text_of(const std::string& key) const {
+    const auto found = metadata_.find(key);
     return found == metadata_.end() ? "" : found->second;
   }
 
@@ -62,10 +63,11 @@ TrainedModel load_trained_model(const fs::path& weights, const Experiment& exper
   if (experiment.quantization) {
     const Header header(file);
     model.input_shape = header.input_shape();
-    quant_config = header.quant_config();
+    quant_config = header.text_of("quant_config");
+    model.float_weights_sha256 = header.text_of("float_weights_sha256");
   }
   model.module = detail::network_of_make(experiment, model.input_shape, quant_config, file.string()).module;
-  load_weights(*model.module, file);
+  detail::load_run_weights(*model.module, weights);
   model.module->eval();
   return model;
 }
@@ -73,7 +75,7 @@ TrainedModel load_trained_model(const fs::path& weights, const Experiment& exper
 TrainedModel load_trained_model(const fs::path& path) {
   const fs::path weights = weights_file(path);
   const Header header(weights);
-  TrainedModel model = load_trained_model(weights, parse_experiment(header.document("experiment"), model_names()));
+  TrainedModel model = load_trained_model(path, parse_experiment(header.document("experiment"), model_names()));
   model.input_shape = header.input_shape();
   model.class_names.clear();
   const Document names = header.document("class_names");
@@ -98,7 +100,9 @@ std::vector<Prediction> predict(const TrainedModel& model, const Image& image) {
   require(model.input_shape.empty() || shape == model.input_shape, "predict: the network was trained on images of ",
           model.input_shape, " (channels, height, width), this one has ", shape, " after test_transforms");
   const NoGrad no_grad;
-  const Tensor probabilities = softmax((*model.module)(x));
+  const Tensor logits = (*model.module)(x);
+  detail::require_finite_logits(logits.values(), logits.dim(1), 0, "predict");
+  const Tensor probabilities = softmax(logits);
   std::vector<Prediction> predictions;
   for (float probability : probabilities.values())
     predictions.push_back({model.class_names[predictions.size()], probability});

@@ -27,8 +27,8 @@ TrainingCurve read_training_curve(const std::filesystem::path& log) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
     const std::string& event = line.at("event").as_string();
     const std::int64_t step = line.at("step").as_integer();
-    if (event == "step") curve.loss.push_back({step, line.at("loss").as_real()});
-    if (event == "epoch") curve.test_accuracy.push_back({step, line.at("test_accuracy").as_real()});
+    if (event == "step") curve.loss.push_back({step, line.at("loss").as_real_or_not_finite()});
+    if (event == "epoch") curve.test_accuracy.push_back({step, line.at("test_accuracy").as_real_or_not_finite()});
     curve.steps = std::max(curve.steps, step);
   }
   return curve;

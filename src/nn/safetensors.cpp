@@ -17,6 +17,7 @@
 #include "octet/base/file.h"
 #include "octet/base/file_kind.h"
 #include "octet/base/input_file.h"
+#include "octet/base/sha256.h"
 #include "octet/base/utf8.h"
 
 namespace octet::safetensors {
@@ -28,6 +29,10 @@ constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 36;
 constexpr std::size_t kMostSizes = 64;  // of a shape, as in PyTorch
 constexpr std::string_view kMetadataKey = "__metadata__";
+constexpr const char* kSealKey = "sha256";
+constexpr std::uint64_t kHashedBytes = std::uint64_t{1} << 20;  // at a time
+// What stands in the place of the hash while it is computed.
+constexpr std::string_view kUnsealed = "0000000000000000000000000000000000000000000000000000000000000000";
 
 struct TypeRow {
   Type type;
@@ -209,6 +214,22 @@ const Entry* File::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &entries_[found->second];
 }
 
+void File::require_whole() const {
+  const auto seal = metadata_.find(kSealKey);
+  require(seal != metadata_.end() && seal->second.size() == kUnsealed.size(), source_,
+          ": has no checksum: its header has no \"", kSealKey, '"');
+  const std::string head = piece(0, data_begin_);
+  const std::size_t place = head.find(seal->second);
+  require(place != std::string::npos, source_, ": is damaged: its checksum cannot be found");
+  Sha256 hash;
+  hash.update(std::string_view(head).substr(0, place));
+  hash.update(kUnsealed).update(std::string_view(head).substr(place + kUnsealed.size()));
+  const std::uint64_t end = data_begin_ + (entries_.empty() ? 0 : entries_.back().end);
+  for (std::uint64_t begin = data_begin_; begin < end; begin += kHashedBytes)
+    hash.update(piece(begin, std::min(kHashedBytes, end - begin)));
+  require(hash.hex_digest() == seal->second, source_, ": is damaged: its checksum is not that of its bytes");
+}
+
 bool File::is_float(Type type) {
   return type == Type::kF32 || type == Type::kF16 || type == Type::kBF16 || type == Type::kF64;
 }
@@ -294,14 +315,28 @@ std::string header_of(std::span<const Source* const> order, const Metadata& meta
   return header;
 }
 
+/// Puts the hash of the whole file where the header keeps zeros for it.
+void seal(std::string& header, std::span<const Source* const> order) {
+  const std::uint64_t length = header.size();
+  Sha256 hash;
+  hash.update(std::as_bytes(std::span(&length, 1))).update(header);
+  for (const Source* source : order) hash.update(bytes_of(*source));
+  const std::string place = text('"', kSealKey, "\": \"", kUnsealed);
+  header.replace(header.find(place) + place.size() - kUnsealed.size(), kUnsealed.size(), hash.hex_digest());
+}
+
 }  // namespace
 
-void write(const std::filesystem::path& path, std::span<const Source> sources, const Metadata& metadata) {
+void write(const std::filesystem::path& path, std::span<const Source> sources, const Metadata& metadata,
+           const WriteOptions& options) {
   const std::vector<const Source*> order = in_order_of_places(sources);
-  const std::string header = header_of(order, metadata);
+  Metadata all = metadata;
+  if (options.sealed) all[kSealKey] = kUnsealed;
+  std::string header = header_of(order, all);
   const std::uint64_t length = header.size();
   require(length <= kMaxHeaderBytes, path.string(), ": the header would have ", length, " bytes; at most ",
           kMaxHeaderBytes, " are allowed");
+  if (options.sealed) seal(header, order);
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(header);

@@ -58,6 +58,11 @@ class File {
   /// The entry of that name, or null.
   const Entry* find(std::string_view name) const;
 
+  /// The file's name, for errors.
+  const std::string& source() const { return source_; }
+  /// Throws Error unless the file was written sealed (WriteOptions) and each of its bits is as it was then.
+  void require_whole() const;
+
   /// True for F32, F16, BF16 and F64.
   static bool is_float(Type type);
   /// The values of a floating-point entry, row-major. F64 is rounded; throws Error for a finite value beyond float32's
@@ -87,8 +92,15 @@ struct Source {
   std::span<const std::int64_t> integers{};
 };
 
+struct WriteOptions {
+  /// The metadata gets "sha256", the hash of all bytes of the file, its own digits taken as zeros. For files that
+  /// nobody is meant to change, see File::require_whole().
+  bool sealed = false;
+};
+
 /// Writes a file atomically. I64 come first, so that all values are aligned as the format asks; otherwise the order is
 /// kept. The same input always gives the same bytes. Throws Error for an empty or repeated name.
-void write(const std::filesystem::path& path, std::span<const Source> sources, const Metadata& metadata = {});
+void write(const std::filesystem::path& path, std::span<const Source> sources, const Metadata& metadata = {},
+           const WriteOptions& options = {});
 
 }  // namespace octet::safetensors

@@ -78,7 +78,8 @@ std::vector<StateEntry> named_weights(Module& module) { return collect(module, f
 
 std::vector<StateEntry> named_state(Module& module) { return collect(module, true); }
 
-void save_state(const std::filesystem::path& path, std::span<const StateEntry> entries, const Metadata& metadata) {
+void save_state(const std::filesystem::path& path, std::span<const StateEntry> entries, const Metadata& metadata,
+                const SaveStateOptions& options) {
   std::vector<safetensors::Source> sources;
   for (const StateEntry& entry : entries) {
     check_entry(entry);
@@ -87,12 +88,15 @@ void save_state(const std::filesystem::path& path, std::span<const StateEntry> e
     else
       sources.push_back({.name = entry.name, .shape = entry.tensor.shape(), .floats = entry.tensor.values()});
   }
-  safetensors::write(path, sources, metadata);
+  safetensors::write(path, sources, metadata, {.sealed = options.sealed});
 }
 
 LoadReport load_state(const std::filesystem::path& path, std::span<const StateEntry> entries,
                       const LoadOptions& options) {
-  const safetensors::File file = safetensors::File::read(path);
+  return load_state(safetensors::File::read(path), entries, options);
+}
+
+LoadReport load_state(const safetensors::File& file, std::span<const StateEntry> entries, const LoadOptions& options) {
   LoadReport report;
   report.metadata = file.metadata();
   std::vector<std::pair<const StateEntry*, const safetensors::Entry*>> matches;
@@ -113,7 +117,7 @@ LoadReport load_state(const std::filesystem::path& path, std::span<const StateEn
   }
   for (const safetensors::Entry& in_file : file.entries())
     if (!known.contains(in_file.name)) report.unexpected.push_back(in_file.name);
-  if (options.strict && !report.complete()) fail_incomplete(path.string(), report);
+  if (options.strict && !report.complete()) fail_incomplete(file.source(), report);
 
   // All values are read before any is written, so that a failure changes nothing: F64 may hold some that do not fit, a
   // disk may fail, memory may run out.
@@ -132,7 +136,7 @@ LoadReport load_state(const std::filesystem::path& path, std::span<const StateEn
         std::ranges::copy(floats[i], Tensor(entry.tensor).mutable_values().begin());
     }
   } catch (const std::bad_alloc&) {
-    fail(printable(path.string()), ": not enough memory for its tensors");
+    fail(printable(file.source()), ": not enough memory for its tensors");
   }
   return report;
 }

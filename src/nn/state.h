@@ -14,6 +14,10 @@
 
 namespace octet {
 
+namespace safetensors {
+class File;
+}
+
 /// One entry of saved state: a handle to a live tensor (F32 in files) or a pointer to a live integer (I64, shape []).
 /// Loading writes through it.
 struct StateEntry {
@@ -33,8 +37,13 @@ std::vector<StateEntry> named_state(Module& module);
 /// Free text in a file's header; RNG positions and step numbers of a checkpoint go here.
 using Metadata = std::map<std::string, std::string>;
 
+struct SaveStateOptions {
+  bool sealed = false;  ///< with a checksum, see safetensors.h
+};
+
 /// Writes all entries, atomically: `path` holds the old file or the whole new one.
-void save_state(const std::filesystem::path& path, std::span<const StateEntry> entries, const Metadata& metadata = {});
+void save_state(const std::filesystem::path& path, std::span<const StateEntry> entries, const Metadata& metadata = {},
+                const SaveStateOptions& options = {});
 
 struct LoadOptions {
   bool strict = true;  ///< false: load what fits, report the rest
@@ -54,6 +63,9 @@ struct LoadReport {
 /// an error), I64 for counters. In strict mode throws one Error that names everything that does not fit, and then has
 /// changed nothing.
 LoadReport load_state(const std::filesystem::path& path, std::span<const StateEntry> entries,
+                      const LoadOptions& options = {});
+/// The same from a file that has been read.
+LoadReport load_state(const safetensors::File& file, std::span<const StateEntry> entries,
                       const LoadOptions& options = {});
 
 /// save_state() and load_state() on named_weights(): files interchange with PyTorch.

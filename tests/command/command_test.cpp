@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The octet command as a user meets it: what it prints, and its exit codes.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -28,7 +30,8 @@ using testing::StartsWith;
 /// The command as a child process with its output, standard error included, in a pipe.
 class Command {
  public:
-  Command(const fs::path& directory, std::vector<std::string> arguments) {
+  /// `prepare` is called in the child before the command starts.
+  Command(const fs::path& directory, std::vector<std::string> arguments, const std::function<void()>& prepare = {}) {
     int ends[2];
     if (pipe(ends) != 0) ADD_FAILURE() << "no pipe";
     process_ = fork();
@@ -36,6 +39,8 @@ class Command {
       dup2(ends[1], STDOUT_FILENO);
       dup2(ends[1], STDERR_FILENO);
       close(ends[0]);
+      close(ends[1]);
+      if (prepare) prepare();
       fs::current_path(directory);
       std::vector<char*> argv;
       arguments.insert(arguments.begin(), "octet");
@@ -101,8 +106,8 @@ class OctetCommand : public testing::Test {
     int code;
     std::string output;
   };
-  Result run(std::vector<std::string> arguments) {
-    Command command(directory_, std::move(arguments));
+  Result run(std::vector<std::string> arguments, const std::function<void()>& prepare = {}) {
+    Command command(directory_, std::move(arguments), prepare);
     std::string output = command.read_all();
     return {command.exit_code(), output};
   }
@@ -369,18 +374,89 @@ optimizer: {name: sgd, lr: 0.0001}
   EXPECT_EQ(resumed.exit_code(), 130);
 }
 
-TEST_F(OctetCommand, EndsWithACheckpointOnCtrlC) {
-  for (int signal : {SIGINT, SIGTERM}) {
+TEST_F(OctetCommand, EndsWithACheckpointOnCtrlCAndItsLikes) {
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const std::string run_dir = "stopped-" + std::to_string(signal);
     Command command(directory_, {"train", experiment_, "--set", "epochs=100000", "--run-dir", run_dir});
     command.read_until("train loss");
     command.send(signal);
     const std::string rest = command.read_all();
-    EXPECT_EQ(command.exit_code(), 130);
+    EXPECT_EQ(command.exit_code(), 128 + signal);
     EXPECT_THAT(rest, HasSubstr("octet train " + run_dir + "/experiment.json --resume --run-dir " + run_dir + "\n"));
     EXPECT_EQ(manifest(run_dir).at("status").as_string(), "stopped");
     EXPECT_TRUE(fs::exists(directory_ / run_dir / "checkpoint.safetensors"));
   }
+}
+
+TEST_F(OctetCommand, LeavesIgnoredSignalsIgnored) {
+  Command command(directory_, {"train", experiment_, "--set", "epochs=100000", "--run-dir", "run"}, [] {
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGHUP, SIG_IGN);
+  });
+  command.read_until("train loss");
+  command.send(SIGINT);
+  command.send(SIGHUP);
+  command.send(SIGTERM);
+  EXPECT_THAT(command.read_all(), HasSubstr("stopped after step"));
+  EXPECT_EQ(command.exit_code(), 143);
+}
+
+TEST_F(OctetCommand, ResumesARunThatWasKilledAtAnyMoment) {
+  const std::vector<std::string> train = {"train", experiment_, "--set", "epochs=100000", "--run-dir", "run"};
+  std::vector<std::string> resume = train;
+  resume.push_back("--resume");
+  {
+    Command command(directory_, train);
+    command.read_until("train loss");
+    command.send(SIGKILL);
+    EXPECT_EQ(command.exit_code(), -SIGKILL);
+  }
+  EXPECT_EQ(manifest("run").at("status").as_string(), "running");
+  const std::string started = manifest("run").at("started").as_string();
+  for (const std::vector<std::string>& arguments : {resume, resume}) {
+    Command command(directory_, arguments);
+    command.read_until("train loss");
+    EXPECT_THAT(run(resume).output, HasSubstr("octet: run: the directory is in use by another run: process "));
+    command.read_until("100000  ");
+    command.send(SIGKILL);
+    command.exit_code();
+  }
+  EXPECT_EQ(manifest("run").at("started").as_string(), started);
+}
+
+TEST_F(OctetCommand, TrainsThoughNobodyReads) {
+  const auto hash = [&](const char* run) { return manifest(run).at("result").at("weights_sha256").as_string(); };
+  std::vector<std::string> arguments = train_;
+  arguments.insert(arguments.end(), {"--run-dir", "read"});
+  ASSERT_EQ(run(arguments).code, 0);
+  const auto to = [](const char* path) { return [path] { dup2(open(path, O_WRONLY), STDOUT_FILENO); }; };
+  const auto broken_pipe = [] {
+    int ends[2];
+    if (pipe(ends) != 0) _exit(126);
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+  };
+  arguments.back() = "full";
+  EXPECT_EQ(run(arguments, to("/dev/full")).code, 0);
+  arguments.back() = "closed";
+  EXPECT_EQ(run(arguments, [] { close(STDOUT_FILENO); }).code, 0);
+  arguments.back() = "broken";
+  EXPECT_EQ(run(arguments, broken_pipe).code, 0);
+  for (const char* const name : {"full", "closed", "broken"}) EXPECT_EQ(hash(name), hash("read")) << name;
+}
+
+TEST_F(OctetCommand, FailsWhereItsOutputCannotBeWritten) {
+  ASSERT_EQ(run(train_).code, 0);
+  const auto full = [] { dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO); };
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{"eval", "runs/synthetic_smoke"}, {"info"}, {"--help"}, {"--version"}}) {
+    const Result lost = run(arguments, full);
+    EXPECT_EQ(lost.code, 1) << arguments[0];
+    EXPECT_EQ(lost.output, "octet: standard output: cannot write: No space left on device\n") << arguments[0];
+    EXPECT_EQ(run(arguments, [] { close(STDOUT_FILENO); }).code, 1) << arguments[0];
+  }
+  EXPECT_EQ(run({"eval", "none"}, [] { close(STDERR_FILENO); }).code, 1);
 }
 
 TEST_F(OctetCommand, ResumesWithOtherInstructionsOnlyIfAllowed) {

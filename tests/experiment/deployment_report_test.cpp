@@ -43,6 +43,12 @@ TEST(DeploymentReport, FindsNoDifferenceAndMeasuresBothNetworks) {
   }
   EXPECT_EQ(report.float_curve.test_accuracy.size(), 3U);
   EXPECT_EQ(report.retraining_curve.test_accuracy.size(), 2U);
+
+  std::filesystem::remove_all(before);
+  train(test::tiny_experiment({{"seed", "2"}}), quiet, {.run_directory = before});
+  const std::string another = before.string() + ": is another float network than the one that retraining began with";
+  EXPECT_EQ(test::error_text([&] { deployment_report(after, quiet); }).find(another), 0U);
+  EXPECT_EQ(test::error_text([&] { retraining_report(after, quiet); }).find(another), 0U);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "octet/autograd/ops.h"
 #include "octet/data/synthetic.h"
@@ -78,6 +79,24 @@ TEST(CountCorrect, TakesTheFirstOfEqualLogits) {
   const Tensor logits = Tensor::from_values({2, 3}, std::vector<float>{1, 1, 0, 0, 2, 2});
   EXPECT_EQ(count_correct(logits, std::vector<std::int64_t>{0, 1}), 2);
   EXPECT_EQ(count_correct(logits, std::vector<std::int64_t>{1, 2}), 0);
+}
+
+TEST(CountCorrect, CountsNoRowWithANan) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor logits = Tensor::from_values({2, 3}, std::vector<float>{nan, nan, nan, 0, nan, 2});
+  for (const std::int64_t label : {0, 1, 2})
+    EXPECT_EQ(count_correct(logits, std::vector<std::int64_t>{label, label}), 0) << label;
+}
+
+TEST(Evaluate, RefusesLogitsThatAreNotFinite) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  EvaluationSum sum;
+  sum.add(Tensor::zeros({2, 3}), std::vector<std::int64_t>{0, 1});
+  EXPECT_EQ(test::error_text([&] {
+              sum.add(Tensor::from_values({2, 3}, std::vector<float>{0, 0, 0, 0, -infinity, 0}),
+                      std::vector<std::int64_t>{0, 1});
+            }),
+            "evaluate: the network's results are not finite: image 4, class 1: -inf");
 }
 
 TEST(CountCorrect, RejectsAnotherNumberOfLabels) {

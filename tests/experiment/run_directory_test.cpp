@@ -37,7 +37,7 @@ TEST(RunDirectory, MayBeChosen) {
 TEST(RunDirectory, KeepsTheRunThatIsThere) {
   const auto chosen = fresh_path("run");
   const RunDirectory directory = create_run_directory(experiment_in("unused"), chosen);
-  write_file_atomically(directory.manifest(), "{}");
+  write_file_atomically(directory.checkpoint(), "");
   EXPECT_EQ(error_text([&] { create_run_directory(experiment_in("unused"), chosen); }),
             chosen.string() + ": holds a run already; resume it, or choose another directory");
 }
@@ -63,12 +63,22 @@ TEST(RunDirectory, MustBeThereToResume) {
             (parent / "tiny-s5").string() + ": there is no run to resume");
 }
 
-TEST(RunDirectory, NeedsACheckpointToResume) {
+TEST(RunDirectory, WithoutARunCannotBeResumed) {
   const auto chosen = fresh_path("run");
-  create_run_directory(experiment_in("unused"), chosen);
+  const RunDirectory directory = create_run_directory(experiment_in("unused"), chosen);
   EXPECT_EQ(error_text([&] { find_run_directory(experiment_in("unused"), chosen); }),
-            (chosen / "checkpoint.safetensors").string() +
-                ": there is no checkpoint to resume from; the run ended before its first one");
+            chosen.string() + ": there is no run to resume");
+  write_file_atomically(directory.manifest(), "{}");
+  EXPECT_EQ(find_run_directory(experiment_in("unused"), chosen).root, chosen);
+  EXPECT_EQ(create_run_directory(experiment_in("unused"), chosen).root, chosen) << "there is no checkpoint yet";
+}
+
+TEST(RunDirectory, ResumesTheLastOneThatHasARun) {
+  const Experiment e = experiment_in(fresh_path("runs"));
+  const RunDirectory first = create_run_directory(e, "");
+  write_file_atomically(first.manifest(), "{}");
+  create_run_directory(e, "");
+  EXPECT_EQ(find_run_directory(e, "").root, first.root);
 }
 
 }  // namespace

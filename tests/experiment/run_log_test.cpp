@@ -2,6 +2,7 @@
 #include "octet/experiment/run_log.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "octet/base/file.h"
 #include "support/error_text.h"
@@ -32,11 +33,33 @@ TEST(RunLog, CutsWhatWillBeWrittenAgain) {
   EXPECT_EQ(read_file(path, 1000), "{\"step\": 1}\n{\"step\": 3}\n");
 }
 
-TEST(RunLog, RefusesALogThatLostLines) {
+TEST(RunLog, GoesOnBehindTheLastWholeLineOfALogThatLostSome) {
   const auto path = fresh_path("log.jsonl");
-  write_file_atomically(path, "short");
-  EXPECT_EQ(error_text([&] { RunLog(path, 12); }),
-            path.string() + ": the log is shorter than it was at the checkpoint (5 bytes, 12 then)");
+  write_file_atomically(path, "{\"step\": 1}\n{\"st");
+  RunLog log(path, 100);
+  EXPECT_EQ(log.bytes(), 12U);
+  log.append(Document::map({{"step", 2}}));
+  EXPECT_EQ(read_file(path, 1000), "{\"step\": 1}\n{\"step\": 2}\n");
+}
+
+TEST(RunLog, LosesAllOfALogWithoutALineEnd) {
+  const auto path = fresh_path("log.jsonl");
+  write_file_atomically(path, std::string(10000, 'x'));
+  EXPECT_EQ(RunLog(path, 20000).bytes(), 0U);
+}
+
+TEST(RunLog, DoesNotFollowLinks) {
+  const auto path = fresh_path("log.jsonl"), target = fresh_path("target");
+  write_file_atomically(target, "precious");
+  std::filesystem::create_symlink(target, path);
+  EXPECT_EQ(error_text([&] { RunLog(path, 0); }), path.string() + ": cannot open for writing: it is a link");
+  EXPECT_EQ(read_file(target, 1000), "precious");
+}
+
+TEST(RunLog, WritesToRegularFilesOnly) {
+  const auto path = fresh_path("log.jsonl");
+  ASSERT_EQ(::mkfifo(path.c_str(), 0666), 0);
+  EXPECT_EQ(error_text([&] { RunLog(path, 0); }), path.string() + ": cannot open for writing: it is no regular file");
 }
 
 TEST(RunLog, RefusesAPathThatCannotBeWritten) {

@@ -52,7 +52,7 @@ TEST_F(RunRecordTest, LeavesTheFilesThatRunDirectoryLists) {
   for (const auto& entry : std::filesystem::directory_iterator(directory_.root))
     names.push_back(entry.path().filename());
   EXPECT_THAT(names, UnorderedElementsAre("experiment.json", "manifest.json", "log.jsonl", "checkpoint.safetensors",
-                                          "weights.safetensors"));
+                                          "checkpoint.previous.safetensors", "weights.safetensors"));
 }
 
 TEST_F(RunRecordTest, ManifestSaysHowTheRunCameAbout) {

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/experiment/checkpoint.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/kernels/parallel.h"
 #include "octet/quant/quant_record.h"
@@ -23,6 +25,7 @@ using test::error_text;
 using test::fresh_path;
 using test::RunRecorder;
 using test::tiny_experiment;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::Field;
 
@@ -166,8 +169,12 @@ TEST(Train, GoesOnFromTheLastCheckpointAfterACrash) {
     if (step.step == 7) throw std::runtime_error("crash");
   };
   EXPECT_THROW(train(tiny_experiment(), recorder, {.run_directory = directory}), std::runtime_error);
-  EXPECT_EQ(manifest_in(directory).at("status").as_string(), "running");
+  EXPECT_EQ(manifest_in(directory).at("status").as_string(), "failed");
+  EXPECT_EQ(manifest_in(directory).at("error").as_string(), "crash");
+  const std::string started = manifest_in(directory).at("started").as_string();
   EXPECT_EQ(train_in(directory, {}, /*resume=*/true).weights_sha256, expected);
+  EXPECT_EQ(manifest_in(directory).at("started").as_string(), started);
+  EXPECT_EQ(manifest_in(directory).find("error"), nullptr);
 
   // What the crashed run logged after its checkpoint is not there twice.
   const auto lines = [](const std::filesystem::path& run) {
@@ -187,7 +194,7 @@ TEST(Train, KeepsTheOldCheckpointWhenTheDiskIsFull) {
   };
   const std::string error = error_text([&] { train(tiny_experiment(), recorder, {.run_directory = directory}); });
   limit.reset();
-  EXPECT_EQ(error, RunDirectory{directory}.checkpoint().string() + ": cannot write: File too large");
+  EXPECT_EQ(error, RunDirectory{directory}.unfinished_checkpoint().string() + ": cannot write: File too large");
   for (const auto& entry : std::filesystem::directory_iterator(directory))
     EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos) << entry.path();
   EXPECT_EQ(train_in(directory, {}, /*resume=*/true).weights_sha256, expected);
@@ -234,6 +241,111 @@ TEST(Train, RefusesADamagedCheckpoint) {
   const auto path = RunDirectory{directory}.checkpoint();
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   EXPECT_THAT(error_text([&] { train_in(directory, {}, /*resume=*/true); }), testing::StartsWith(path.string()));
+}
+
+TEST(Train, GoesOnFromTheCheckpointBeforeADamagedOne) {
+  const RunResult straight = train_in(fresh_path("straight"));
+  const auto directory = fresh_path("damaged");
+  train_until(5, directory);
+  train_until(7, directory, {}, /*resume=*/true);
+  const auto path = RunDirectory{directory}.checkpoint();
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  RunRecorder recorder;
+  const RunResult resumed = train(tiny_experiment(), recorder, {.run_directory = directory, .resume = true});
+  EXPECT_EQ(resumed.weights_sha256, straight.weights_sha256);
+  EXPECT_EQ(recorder.starts[0].first_step, 5);
+  ASSERT_EQ(recorder.starts[0].warnings.size(), 1U);
+  EXPECT_THAT(recorder.starts[0].warnings[0],
+              AllOf(testing::StartsWith(path.string()),
+                    testing::EndsWith("; the run goes on from the checkpoint before, checkpoint.previous.safetensors, "
+                                      "of step 5")));
+}
+
+TEST(Train, GoesOnWithALogThatLostLinesAndSaysSo) {
+  const std::string expected = train_in(fresh_path("straight")).weights_sha256;
+  const auto directory = fresh_path("lost");
+  train_until(9, directory);
+  std::filesystem::resize_file(RunDirectory{directory}.log(), 20);
+  RunRecorder recorder;
+  const RunResult result = train(tiny_experiment(), recorder, {.run_directory = directory, .resume = true});
+  EXPECT_EQ(result.weights_sha256, expected);
+  EXPECT_EQ(result.epochs.size(), 1U) << "the rows of the others were in the log";
+  EXPECT_THAT(recorder.starts[0].warnings,
+              ElementsAre(testing::StartsWith(RunDirectory{directory}.log().string() + ": has lost its end: 0 bytes")));
+}
+
+TEST(Train, SavesAnEpochBeforeItIsEvaluated) {
+  for (const char* const every : {"1", "2"}) {
+    const std::vector<Override> overrides = {{"checkpoint_every", every}};
+    const RunResult straight = train_in(fresh_path("straight"), overrides);
+    const auto directory = fresh_path("failed");
+    RunRecorder recorder;
+    recorder.on_evaluation = [](const EvaluationReport&) { throw Error("a damaged image"); };
+    EXPECT_THAT(error_text([&] { train(tiny_experiment(overrides), recorder, {.run_directory = directory}); }),
+                testing::StartsWith("the test of epoch 1: a damaged image; the epoch's training is saved"));
+    EXPECT_EQ(manifest_in(directory).at("status").as_string(), "failed");
+
+    RunRecorder again;
+    const RunResult resumed = train(tiny_experiment(overrides), again, {.run_directory = directory, .resume = true});
+    EXPECT_EQ(again.starts[0].first_step, 4);
+    EXPECT_EQ(again.steps.front().step, 5) << "no step of the epoch is trained again";
+    EXPECT_EQ(resumed.weights_sha256, straight.weights_sha256);
+    ASSERT_EQ(resumed.epochs.size(), 3U);
+    EXPECT_EQ(resumed.epochs[0].test_loss, straight.epochs[0].test_loss);
+    EXPECT_EQ(resumed.epochs[0].train_loss, straight.epochs[0].train_loss);
+  }
+}
+
+TEST(Train, KeepsTheGoodCheckpointWhenATestIsNotFinite) {
+  // The learning rate of the second epoch leaves weights whose results are not finite.
+  const std::vector<Override> overrides = {{"schedule", "{name: step, milestones: [1], gamma: 1.0e+30}"},
+                                           {"batch_size", "28"}};
+  const auto directory = fresh_path();
+  const std::string not_finite = "not finite";
+  EXPECT_THAT(error_text([&] { train_in(directory, overrides); }), testing::HasSubstr(not_finite));
+  EXPECT_EQ(manifest_in(directory).at("status").as_string(), "failed");
+  const RunDirectory files{directory};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(error_text([&] { train_in(directory, overrides, /*resume=*/true); }), testing::HasSubstr(not_finite));
+    const auto good =
+        std::filesystem::exists(files.previous_checkpoint()) ? files.previous_checkpoint() : files.checkpoint();
+    EXPECT_EQ(detail::read_checkpoint(good).header.progress.step, 1);
+  }
+}
+
+TEST(Train, RefusesADirectoryThatIsInUse) {
+  const auto directory = fresh_path();
+  RunRecorder recorder;
+  std::string start, resume;
+  recorder.on_step = [&](const StepReport& step) {
+    if (step.step != 6) return;
+    resume = error_text([&] { train_in(directory, {}, /*resume=*/true); });
+  };
+  const RunResult result = train(tiny_experiment(), recorder, {.run_directory = directory});
+  EXPECT_TRUE(result.complete);
+  EXPECT_THAT(resume, testing::StartsWith(directory.string() + ": the directory is in use by another run: process "));
+
+  const auto fresh = fresh_path("fresh");
+  recorder.on_step = [&](const StepReport& step) {
+    if (step.step == 1) start = error_text([&] { train_in(fresh, {{"seed", "2"}}); });
+  };
+  EXPECT_EQ(train(tiny_experiment(), recorder, {.run_directory = fresh}).weights_sha256, result.weights_sha256);
+  EXPECT_THAT(start, testing::StartsWith(fresh.string() + ": the directory is in use by another run: process "));
+}
+
+TEST(Train, StartsAgainWhereARunEndedBeforeItsFirstCheckpoint) {
+  const std::string expected = train_in(fresh_path("straight")).weights_sha256;
+  for (const bool resume : {false, true}) {
+    const auto directory = fresh_path("killed");
+    RunRecorder recorder;
+    recorder.on_step = [](const StepReport& step) {
+      if (step.step == 3) throw std::runtime_error("killed");
+    };
+    EXPECT_THROW(train(tiny_experiment(), recorder, {.run_directory = directory}), std::runtime_error);
+    EXPECT_FALSE(std::filesystem::exists(RunDirectory{directory}.checkpoint()));
+    EXPECT_THAT(error_text([&] { train_in(directory, {{"seed", "2"}}, resume); }), testing::HasSubstr("seed: 1 and 2"));
+    EXPECT_EQ(train_in(directory, {}, resume).weights_sha256, expected) << resume;
+  }
 }
 
 TEST(Train, EndsWhenTheLossIsNotFinite) {
@@ -326,6 +438,20 @@ TEST_F(Retrain, GoesOnWithoutTheFilesThatItBeganWith) {
   write_file_atomically(config, "batch_num: 2\n");
   std::filesystem::remove_all(float_run_);
   EXPECT_EQ(run(directory, overrides, /*resume=*/true).weights_sha256, expected);
+}
+
+TEST_F(Retrain, KnowsTheFloatNetworkThatItBeganWith) {
+  const auto directory = fresh_path("stopped"), moved = fresh_path("moved");
+  run_until(2, directory);
+  EXPECT_EQ(manifest_in(directory).at("quantization").at("float_weights_sha256").as_string(),
+            manifest_in(float_run_).at("result").at("weights_sha256").as_string());
+  std::filesystem::rename(float_run_, moved);
+  train_in(float_run_, {{"max_steps", "4"}, {"seed", "2"}});
+  EXPECT_THAT(error_text([&] { run(directory, {}, /*resume=*/true); }),
+              testing::StartsWith(float_run_.string() +
+                                  ": is another float network than the one that retraining began with (weights "));
+  std::filesystem::remove_all(float_run_);
+  EXPECT_TRUE(run(directory, {}, /*resume=*/true).complete) << "it is not needed any more";
 }
 
 TEST_F(Retrain, SameBitsForAnyNumberOfThreads) {

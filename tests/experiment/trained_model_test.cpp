@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/setup.h"
 #include "octet/experiment/train.h"
+#include "octet/nn/safetensors.h"
 #include "octet/nn/state.h"
 #include "support/error_text.h"
 #include "support/tiny_experiment.h"
@@ -55,6 +58,28 @@ TEST_F(TrainedModelTest, RefusesImagesOfAnotherSize) {
   EXPECT_EQ(error_text([&] { predict(load_trained_model(directory_.root), large); }),
             "predict: the network was trained on images of [1, 8, 8] (channels, height, width), this one has [1, 9, 8] "
             "after test_transforms");
+}
+
+TEST_F(TrainedModelTest, RefusesWeightsThatAreNotFinite) {
+  const TrainedModel model = load_trained_model(directory_.root);
+  Tensor weight = model.module->named_parameters()[0].tensor;
+  weight.mutable_values()[1] = std::numeric_limits<float>::quiet_NaN();
+  const auto path = fresh_path("nan.safetensors");
+  save_weights(*model.module, path);
+  EXPECT_EQ(error_text([&] { load_trained_model(path, tiny_experiment()); }),
+            path.string() + ": conv1.weight: 1 of 144 values is not finite, it is nan");
+}
+
+TEST_F(TrainedModelTest, RefusesWeightsThatAreNotThoseOfTheRun) {
+  const TrainedModel model = load_trained_model(directory_.root);
+  Tensor weight = model.module->named_parameters()[0].tensor;
+  weight.mutable_values()[1] += 1.0F;
+  save_weights(*model.module, directory_.weights(), safetensors::File::read(directory_.weights()).metadata());
+  EXPECT_EQ(error_text([&] {
+              load_trained_model(directory_.root);
+            }).find(directory_.weights().string() + ": are other weights than the run ended with (sha256 "),
+            0U);
+  EXPECT_NO_THROW(load_trained_model(directory_.weights())) << "a file alone may be anyone's";
 }
 
 TEST_F(TrainedModelTest, TakesWeightsOfOtherOriginWithAnExperiment) {

@@ -245,6 +245,25 @@ TEST(Safetensors, QuotesNoShapeOfAMillionSizes) {
   EXPECT_TRUE(error.ends_with(": tensor \"w\": a shape has at most 64 sizes, got 100001")) << error.substr(0, 300);
 }
 
+TEST(Safetensors, SealedFilesShowWhatHasChanged) {
+  const std::vector<float> values(1 << 19, 0.5F);  // more than is hashed at a time
+  const std::string path = temporary("sealed.safetensors");
+  const std::vector<Source> sources = {{.name = "w", .shape = {1 << 19}, .floats = values}};
+  write(path, sources, {{"note", "text"}}, {.sealed = true});
+  EXPECT_NO_THROW(File::read(path).require_whole());
+  const std::string whole = read_file(path, 1 << 24);
+  for (const std::size_t at : {whole.find("text"), whole.find("sha256") + 10, whole.size() - 1, whole.size() / 2}) {
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    write_file_atomically(path, changed);
+    EXPECT_EQ(error_text([&] { File::read(path).require_whole(); }),
+              path + ": is damaged: its checksum is not that of its bytes");
+  }
+  write(path, sources);
+  EXPECT_EQ(error_text([&] { File::read(path).require_whole(); }),
+            path + ": has no checksum: its header has no \"sha256\"");
+}
+
 TEST(Safetensors, CallsOtherKindsOfFilesByTheirNames) {
   EXPECT_EQ(parse_error(""), "w.safetensors: this is an empty file, not safetensors weights");
   EXPECT_EQ(parse_error("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"),
