@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin face: what it does is in scripts/ and in the CMake presets.
 .DEFAULT_GOAL := help
-.PHONY: demo test test-golden exactness bench-train bench-qat bench-int8 bench-load same-bits check-pytorch format check-format fuzz help dependencies configure
+.PHONY: demo test test-golden exactness crash-test bench-train bench-qat bench-int8 bench-load same-bits check-pytorch format check-format fuzz help dependencies configure
 
 JOBS ?= $(shell nproc)
 BUILD := cmake --build --preset release --parallel $(JOBS)
@@ -28,6 +28,11 @@ test-golden: configure ## compare quantization with the reference's vectors; OCT
 exactness: configure ## compare deployed int8 networks with a scalar oracle, bit for bit
 	@$(BUILD) --target exactness
 	scripts/exactness.sh build/release
+
+crash-test: configure ## kill runs at random moments, and let each write, sync and rename fail
+	@scripts/install_dependencies.sh --python
+	@$(BUILD) --target octet faults
+	tests/crash/crash_test.py build/release
 
 bench-train: configure ## time training against PyTorch
 	@scripts/install_dependencies.sh --bench
