@@ -171,6 +171,7 @@ RunResult train(const Experiment& experiment, Observer& observer, const TrainOpt
   Run run{.experiment = experiment,
           .observer = observer,
           .options = options,
+          .data = data,
           .train_data = train_data,
           .test_data = test_data,
           .record = record,
