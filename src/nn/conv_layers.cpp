@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/nn/init.h"
 #include "octet/nn/layer_checks.h"
@@ -17,12 +18,14 @@ using detail::require_positive;
 
 // Weights and biases of all three layers start uniform in [-1/sqrt(fan_in), 1/sqrt(fan_in)].
 Tensor new_weight(const Shape& shape, Rng& rng) {
+  const FloatEnvironment numbers;
   Tensor w = Tensor::empty(shape, Layout::kRowMajor);
   init::kaiming_uniform(w, std::sqrt(5.0), rng);
   return w;
 }
 
 Tensor new_bias(std::int64_t size, const Tensor& weight, Rng& rng) {
+  const FloatEnvironment numbers;
   Tensor bias = Tensor::empty({size});
   const auto bound = static_cast<float>(1.0 / std::sqrt(static_cast<double>(init::fans(weight).in)));
   init::uniform(bias, -bound, bound, rng);

@@ -16,6 +16,7 @@
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/base/file_kind.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/input_file.h"
 #include "octet/base/sha256.h"
 #include "octet/base/utf8.h"
@@ -235,6 +236,7 @@ bool File::is_float(Type type) {
 }
 
 std::vector<float> File::floats(const Entry& entry) const {
+  const FloatEnvironment numbers;
   require(is_float(entry.type), source_, ": tensor ", in_quotes(entry.name), ": expected F32, F16, BF16 or F64, got ",
           type_name(entry.type));
   const std::string bytes = bytes_of(entry);

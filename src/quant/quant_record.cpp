@@ -28,6 +28,7 @@ DstType get_type(Fields& value, std::string_view key, DstType fallback) {
 }
 
 QuantRecord::Layer read_layer(const std::string& name, Fields value) {
+  const FloatEnvironment numbers;
   QuantRecord::Layer layer{.name = name, .scale_d = 0, .offset_d = 0, .scale_w = {}};
   const DstType both = get_type(value, "dst_type", DstType::kInt8);
   layer.act_type = get_type(value, "act_type", both);

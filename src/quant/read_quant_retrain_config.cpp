@@ -8,6 +8,7 @@
 #include "octet/base/error.h"
 #include "octet/base/fields.h"
 #include "octet/base/file.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/quant/quant_retrain_config.h"
 
@@ -33,6 +34,7 @@ DstType get_type(Fields& block) {
 }
 
 std::optional<float> get_clip(Fields& block, std::string_view key, bool positive) {
+  const FloatEnvironment numbers;
   const Document* const value = block.find(key);
   if (!value) return std::nullopt;
   if (value->kind() != Kind::kReal)

@@ -7,6 +7,7 @@
 
 #include "octet/base/document.h"
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 
 namespace octet {
@@ -85,6 +86,7 @@ class Block {
 
   // The value as float32, in which it must have the sign.
   std::optional<float> get_clip(std::string_view key, bool positive) const {
+    const FloatEnvironment numbers;
     const Document* const value = find(key);
     if (!value) return std::nullopt;
     const auto clip = value->kind() == Kind::kReal ? static_cast<float>(value->as_real()) : 0.0F;

@@ -4,11 +4,13 @@
 #include <cmath>
 
 #include "octet/base/error.h"
+#include "octet/base/float_environment.h"
 
 namespace octet {
 namespace {
 
 ScaleOffset asymmetric(float max, float min, const IntegerRange& range) {
+  const FloatEnvironment numbers;
   const float top = max < 0.0F ? 0.0F : max, bottom = min > 0.0F ? 0.0F : min;  // NaN stays
   const float scale = (top - bottom) / range.steps();
   const float offset = top != bottom ? range.low() - bottom / scale : range.low();
@@ -19,6 +21,7 @@ ScaleOffset asymmetric(float max, float min, const IntegerRange& range) {
 }
 
 ScaleOffset symmetric(float max, float min, const IntegerRange& range) {
+  const FloatEnvironment numbers;
   const float above = std::fabs(max), below = std::fabs(min);
   const float scale = (above > below ? above : below) / (above < below ? range.half() : range.high());
   if (scale < kSmallestScale) return {1.0F, 0};

@@ -10,6 +10,7 @@
 #include "octet/base/error.h"
 #include "octet/base/fields.h"
 #include "octet/base/file.h"
+#include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/quant/protobuf_text.h"
 
@@ -37,6 +38,7 @@ void refuse_pruning(Fields& fields) {
 
 // float32, in which it must have the sign.
 float get_clip(Fields& clips, std::string_view key, RealRange range) {
+  const FloatEnvironment numbers;
   const auto clip = static_cast<float>(clips.get_real(key, range));
   if (clip == 0.0F || !std::isfinite(clip)) clips.fail_at(key, "is beyond the range of float32");
   return clip;
