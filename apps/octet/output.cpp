@@ -21,7 +21,8 @@ void require_output() {
   errno = 0;
   std::cout.flush();
   const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
-  octet::require(written, "standard output: cannot write: ", errno ? std::strerror(errno) : "unknown reason");
+  // Of what a library flushed the reason is lost.
+  octet::require(written, "standard output: cannot write", errno ? ": " : "", errno ? std::strerror(errno) : "");
 }
 
 void drop_lost_output() {
