@@ -76,6 +76,10 @@ DeployedModel load_deployed_model(const std::filesystem::path& onnx, const Image
           ": the network does not take images of one size [batch, channels, height, width], but ", shape);
   const Size2 size(shape[2], shape[3]);
   if (model.experiment) model.transforms = model.experiment->test_transforms;
+  // A crop pads what is smaller, as torchvision's does: no image would fill the network's input.
+  require(!input.shorter_side || *input.shorter_side >= std::min(size.h, size.w), onnx.string(),
+          ": the network takes images of ", size, ", which a shorter side of ", input.shorter_side.value_or(0),
+          " does not fill");
   if (input.shorter_side)
     model.transforms.steps = {ResizeShorterSide{*input.shorter_side}, CenterCrop{size}};
   else if (!model.experiment)

@@ -58,14 +58,14 @@ TEST(Evaluate, RunsInEvaluationModeAndRestoresTheMode) {
 
 TEST(Evaluate, LeavesWhatWasFrozenFrozen) {
   Sequential module;
+  module.append<BatchNorm2d>({.features = 1});
   module.append<AlwaysOne>();
-  module.append<BatchNorm2d>({.features = 3});
-  module.at("1").eval();
+  module.at("0").eval();
   Observer quiet;
   evaluate(module, loader(), quiet);
   EXPECT_TRUE(module.training());
-  EXPECT_TRUE(module.at("0").training());
-  EXPECT_FALSE(module.at("1").training());
+  EXPECT_FALSE(module.at("0").training());
+  EXPECT_TRUE(module.at("1").training());
 }
 
 TEST(Evaluate, GivesNothingWhenStopped) {

@@ -359,7 +359,7 @@ TEST(Train, EndsWhenTheLossIsNotFinite) {
 
 TEST(Train, RefusesImagesOfAnotherSizeThanTheCrop) {
   EXPECT_THAT(error_text([&] {
-                train_in(fresh_path(), {{"train_transforms", "[{name: center_crop, size: 9}]"}});
+                train_in(fresh_path(), {{"train_transforms", "[{name: random_crop, size: 9}]"}});
               }),
               testing::HasSubstr("9"));
 }

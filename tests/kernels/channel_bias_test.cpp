@@ -23,7 +23,7 @@ TEST(ChannelBias, KeepsAScaleWhoseBiasBarelyFitsWithTheSums) {
 }
 
 TEST(ChannelBias, EnlargesAScaleThatIsTooSmallForIt) {
-  for (const float scale : {1e-11F, 1e-22F, 1e-37F, 1e-42F, 0.0F})
+  for (const float scale : {1e-13F, 1e-22F, 1e-37F, 1e-42F, 0.0F})
     for (const float bias : {-0.3F, 1e-4F, 1.1F, 4e5F}) {
       const ChannelBias b = channel_bias(0.02F, scale, bias, 4000);
       EXPECT_GT(b.weight_scale, scale);
