@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "octet/autograd/trace.h"
+#include "octet/base/counted.h"
 #include "octet/base/error.h"
 
 namespace octet {
@@ -114,7 +115,7 @@ StateUse QatModule::state_use() const {
   if (acts().initialised()) return StateUse::kKeep;
   require(evaluation_sets_clips_, name_,
           ": evaluation needs clips, which have not been found yet: it must see training (or calibration) data first, ",
-          config_.retrain_data_config.batch_num, " batches in training mode");
+          counted(config_.retrain_data_config.batch_num, "batch", "batches"), " in training mode");
   return StateUse::kUpdate;
 }
 
@@ -123,7 +124,7 @@ Tensor QatModule::filter_input(const Tensor& x) { return acts()(x, state_use(), 
 UlqGrid QatModule::input_grid() const {
   require(acts().initialised(), name_,
           ": its clips have not been found yet: it must see training (or calibration) data first, ",
-          config_.retrain_data_config.batch_num, " batches in training mode");
+          counted(config_.retrain_data_config.batch_num, "batch", "batches"), " in training mode");
   return acts().grid();
 }
 

@@ -117,8 +117,10 @@ TEST(ActivationRanges, NeedClips) {
   OneConv net(rng);
   const Tensor x = image({1, 2});
   const auto model = quantized(net, x);
-  EXPECT_EQ(test::error_text([&] { activation_ranges(*model, [] {}); }),
-            "conv: Conv2dQAT: its clips have not been found yet: run batch_num forwards first");
+  EXPECT_EQ(
+      test::error_text([&] { activation_ranges(*model, [] {}); }),
+      "conv: Conv2dQAT: its clips have not been found yet: it must see training (or calibration) data first, 1 batch "
+      "in training mode");
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ TEST_F(CreateQuantRetrainModel, SaysThatEvaluationNeedsClips) {
   model->eval();
   EXPECT_EQ(error_text([&] { (*model)(x_); }),
             "conv1: Conv2dQAT: evaluation needs clips, which have not been found yet: it must see training (or "
-            "calibration) data first, 1 batches in training mode");
+            "calibration) data first, 1 batch in training mode");
   for (const NamedCounter& counter : model->named_counters()) EXPECT_EQ(*counter.value, 0) << counter.name;
 }
 

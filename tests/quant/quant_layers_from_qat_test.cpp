@@ -70,7 +70,7 @@ TEST(QuantLayersFromQat, NeedClips) {
   const Conv2dQAT conv({.in_channels = 4, .out_channels = 6, .kernel_size = 3}, rng);
   EXPECT_EQ(
       test::error_text([&] { quant_conv2d_from_qat(conv); }),
-      "Conv2dQAT: its clips have not been found yet: it must see training (or calibration) data first, 1 batches in "
+      "Conv2dQAT: its clips have not been found yet: it must see training (or calibration) data first, 1 batch in "
       "training mode");
 }
 
