@@ -65,7 +65,7 @@ class Run:
     def start(self, faults=None):
         """The command as a user would give it: begun, or gone on with where there is something."""
         arguments = [self.octet, self.command, self.experiment, "--run-dir", self.directory, "--threads", "1"]
-        if self.directory.exists() and any(self.directory.iterdir()):
+        if (self.directory / "manifest.json").exists():  # else it had not begun
             arguments.append("--resume")
         environment = {**os.environ, "OMP_WAIT_POLICY": "passive", **(faults or {})}
         self.errors = tempfile.TemporaryFile("w+")
@@ -82,14 +82,17 @@ class Run:
     def manifest(self):
         return json.loads((self.directory / "manifest.json").read_text())
 
+    def complete(self):
+        return (self.directory / "manifest.json").exists() and self.manifest()["status"] == "complete"
+
     def check_files(self):
         """All files are whole, and the newest checkpoint is no older than it was."""
         for name in ("experiment.json", "manifest.json", "quant_config.json"):
             path = self.directory / name
             if path.exists():
                 json.loads(path.read_text())
-        steps = [step_of(path) for path in self.directory.glob("checkpoint*.safetensors")] if self.directory.exists() else []
-        step = max(steps, default=0)
+        checkpoints = [self.directory / name for name in ("checkpoint.safetensors", "checkpoint.previous.safetensors")]
+        step = max((step_of(path) for path in checkpoints if path.exists()), default=0)
         if step < self.saved_step:
             raise Wrong(f"a checkpoint of step {self.saved_step} was there, now the newest is of step {step}")
         self.saved_step = step
@@ -97,17 +100,15 @@ class Run:
     def finish(self, hash_of_weights):
         """Goes on undisturbed. The end must be that of a run that nobody disturbed."""
         began_at = self.saved_step
-        code = 0
-        status = self.manifest()["status"] if (self.directory / "manifest.json").exists() else ""
-        if status != "complete":
-            code = self.wait(self.start())
+        was_complete = self.complete()
+        code = 0 if was_complete else self.wait(self.start())
         if code != 0:
             raise Wrong(f"cannot go on: exit code {code}: {self.error.strip()}")
         manifest = self.manifest()
         if manifest["status"] != "complete" or manifest["result"]["weights_sha256"] != hash_of_weights:
             raise Wrong(f"ended otherwise: {manifest['status']}, {manifest['result']}")
         resumed = manifest["resumed_at_steps"]
-        if resumed != sorted(resumed) or (status != "complete" and began_at and resumed[-1:] != [began_at]):
+        if resumed != sorted(resumed) or (not was_complete and began_at and resumed[-1:] != [began_at]):
             raise Wrong(f"saved up to step {began_at}, but went on at {resumed}")
         epochs = [row["epoch"] for row in log_rows(self.directory) if row["event"] == "epoch"]
         if epochs != list(range(1, len(epochs) + 1)) or len(epochs) != manifest["result"]["epochs"]:
@@ -141,7 +142,7 @@ class Tester:
         self.jobs, self.random = jobs, random.Random(seed)
         self.wrong = 0
         reference = self.new_run("reference")
-        calls = top / "reference-calls"
+        calls = top / f"{experiment.stem}-calls"
         began = time.monotonic()
         if reference.wait(reference.start(self.faults(reference, report=calls))) != 0:
             sys.exit(f"octet {command} fails by itself: {reference.error}")
@@ -190,6 +191,8 @@ class Tester:
         def trial(run, moments):
             killed = 0
             for moment in moments:
+                if run.complete():
+                    break
                 run.note = f"killed after {moment:.3f} s, for the {killed + 1}. time"
                 process = run.start()
                 time.sleep(moment)
