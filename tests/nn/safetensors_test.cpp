@@ -297,8 +297,10 @@ TEST(Safetensors, TakesNoMemoryForValuesThatNobodyAsksFor) {
   const File file = File::read(path);
   EXPECT_EQ(file.metadata().at("key"), "value");
   EXPECT_EQ(file.floats(*file.find("w")), std::vector<float>{0.0F});
+#ifndef __SANITIZE_ADDRESS__  // which ends a program whose `new` finds no memory
   EXPECT_EQ(error_text([&] { file.floats(*file.find("large")); }),
             path + ": not enough memory for 6442450944 bytes of it");
+#endif
   std::filesystem::remove(path);
 }
 
