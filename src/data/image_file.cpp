@@ -94,14 +94,13 @@ struct BmpForm {
 constexpr std::uint32_t kOldHeader = 12;
 
 BmpForm bmp_form(std::string_view bytes) {
-  constexpr std::size_t kHeader = 14, kMasks = 54, kSmallest = kMasks + 12;
+  constexpr std::size_t kHeader = 14, kMasks = 54;
+  // Fields behind the end of a file are 0: it is refused as truncated, or has none.
+  const auto field = [&](std::size_t at) { return at + 4 <= bytes.size() ? little_endian(bytes, at) : 0; };
   if (!bytes.starts_with("BM") || bytes.size() < kHeader + kOldHeader) return {};
-  BmpForm form{.header = little_endian(bytes, kHeader)};
-  form.bits = little_endian(bytes, form.header == kOldHeader ? 22 : 26) >> 16;
-  if (form.header == kOldHeader || bytes.size() < kSmallest) return form;
-  form.compression = little_endian(bytes, 30);
-  form.green_mask = little_endian(bytes, kMasks + 4);
-  return form;
+  const std::uint32_t header = field(kHeader);
+  if (header == kOldHeader) return {.header = header, .bits = field(22) >> 16};
+  return {.header = header, .bits = field(26) >> 16, .compression = field(30), .green_mask = field(kMasks + 4)};
 }
 
 // Forms that stb_image refuses without saying what is read, and palettes of OS/2, of which it misses four colours.
