@@ -63,7 +63,10 @@ void set_int8_constants(Int8Conv& conv, float input_scale, const QuantizedConsta
     changed[c] = chosen.weight_scale;
   }
   if (changed.empty()) return;
-  conv.weights = shared.rescaled(conv.weights, scales, [&] {
+  std::vector<float> changes;
+  for (const auto& [channel, to] : changed)
+    changes.insert(changes.end(), {static_cast<float>(channel), weight_scale(channel), to});
+  conv.weights = shared.rescaled(conv.weights, changes, [&] {
     std::vector<std::int8_t> weights = *conv.weights;
     for (const auto& [channel, to] : changed)
       for_weights(view, channel,

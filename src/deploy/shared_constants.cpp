@@ -29,10 +29,10 @@ SharedConstants::Integers SharedConstants::transposed(int value, const std::func
   return get(transposed_, value, make);
 }
 
-SharedConstants::Integers SharedConstants::rescaled(const Integers& weights, const std::vector<float>& scales,
+SharedConstants::Integers SharedConstants::rescaled(const Integers& weights, const std::vector<float>& changes,
                                                     const std::function<Integers()>& make) {
   const std::lock_guard lock(mutex_);
-  return get(rescaled_, {weights.get(), scales}, make);
+  return get(rescaled_, {weights.get(), changes}, make);
 }
 
 std::shared_ptr<const kernels::Int8Shared> SharedConstants::int8_layer(std::int32_t zero_point, const Integers& weights,

@@ -28,8 +28,9 @@ class SharedConstants {
   Floats floats(int value, bool transposed, const std::function<Floats()>& make);
   /// Integers of a value of the graph, transposed.
   Integers transposed(int value, const std::function<Integers()>& make);
-  /// Integers that were rounded again, so that their channels have these scales. The first ones must live on.
-  Integers rescaled(const Integers& weights, const std::vector<float>& scales, const std::function<Integers()>& make);
+  /// Integers of which some channels were rounded again. `changes` says which, from what scale and to what scale: two
+  /// layers may read the same integers on different ones. The first integers must live on.
+  Integers rescaled(const Integers& weights, const std::vector<float>& changes, const std::function<Integers()>& make);
   /// One for each set of weights and zero point and epilogue.
   std::shared_ptr<const kernels::Int8Shared> int8_layer(std::int32_t zero_point, const Integers& weights,
                                                         const kernels::Int8Epilogue& epilogue);

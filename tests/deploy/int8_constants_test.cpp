@@ -104,6 +104,29 @@ TEST(Int8Constants, KeepAConstantThatIsAdded) {
   }
 }
 
+// One constant, dequantized on two scales whose bias is the same: both channels get the same new scale.
+TEST(Int8Constants, RoundSharedWeightsForEachLayerThatReadsThem) {
+  GraphBuilder g;
+  const int x = g.input("x", {-1, 12}), grid = g.scalar(0.02F), offset = g.scalar(std::uint8_t{100});
+  const int q = g.node("dequantize", {g.node("quantize", {x, grid, offset}, {}), grid, offset}, {});
+  std::vector<std::int8_t> w(4 * 12);
+  for (std::size_t i = 0; i < w.size(); ++i) w[i] = static_cast<std::int8_t>(static_cast<int>(i * 53 % 255) - 127);
+  const int weights = g.constant({4, 12}, w), zeros = g.constant({4}, std::vector<std::int8_t>(4));
+  const int bias = g.constant({4}, std::vector<float>{0.25F, -3.0F, 1.1F, 0.0F});
+  std::vector<int> layers;
+  for (const float scale : {2e-8F, 4e-9F}) {
+    const int scales = g.constant({4}, std::vector<float>{0.01F, 0.02F, scale, 0.005F});
+    const int weight = g.node("dequantize", {weights, scales, zeros}, {{"axis", std::int64_t{0}}});
+    layers.push_back(g.node("linear", {q, weight, bias}, {}));
+  }
+  Graph graph = g.finish({g.node("cat", layers, {{"dim", std::int64_t{1}}})});
+  const Shape shape{1, 12};
+  const std::vector<float> input = input_of({"linear", shape, {}, 0}, 2.0F);
+  const std::vector<float> y = Model::parse(write_onnx(graph), "graph").run(input, 1);
+  infer_shapes(graph, {&shape, 1});
+  EXPECT_EQ(y, test::Int8Oracle(graph).run(input)[static_cast<std::size_t>(graph.outputs[0])].values);
+}
+
 TEST(Int8Constants, RefuseABiasThatIsNotFinite) {
   const Layer& layer = kLayers[3];
   Graph graph = graph_of(layer, 0.02F, 0.01F, false, false);
