@@ -52,7 +52,7 @@ std::optional<int> open_special(const fs::path& path) {
   if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return std::nullopt;
   if (S_ISDIR(status.st_mode)) detail::fail_errno(path, "cannot replace", EISDIR);
   require(S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode), printable(path.string()), ": cannot write: it is ",
-          detail::kind_of(status), ", and only regular files, pipes and character devices are written");
+          detail::kind_of(status.st_mode), ", and only regular files, pipes and character devices are written");
   // Without O_NONBLOCK a pipe would wait for a reader, perhaps for ever.
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (descriptor < 0 && errno == ENXIO && S_ISFIFO(status.st_mode))

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private to the library: what POSIX says about files, in words.
+// What the system says about files, in words.
 #pragma once
-
-#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -11,7 +9,7 @@ namespace octet::detail {
 /// Throws Error "path: action: text of errno".
 [[noreturn]] void fail_errno(const std::filesystem::path& path, const char* action, int error);
 
-/// "a pipe", "a character device", ...
-const char* kind_of(const struct stat& status);
+/// "a pipe", "a character device", ... for the st_mode of a file.
+const char* kind_of(unsigned st_mode);
 
 }  // namespace octet::detail

@@ -19,7 +19,7 @@ namespace {
 
 void require_regular(const std::filesystem::path& path, const struct stat& status) {
   if (S_ISDIR(status.st_mode)) detail::fail_errno(path, "cannot read", EISDIR);
-  require(S_ISREG(status.st_mode), printable(path.string()), ": cannot read: it is ", detail::kind_of(status),
+  require(S_ISREG(status.st_mode), printable(path.string()), ": cannot read: it is ", detail::kind_of(status.st_mode),
           ", and only regular files are read");
 }
 

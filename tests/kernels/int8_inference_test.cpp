@@ -226,40 +226,53 @@ TEST(Int8Layer, IsTriedOnAPieceOfALargeImage) {
   EXPECT_LT(peak_memory() - before, std::int64_t{200} << 20);  // the image alone has 64 MB, its sums 256
 }
 
-// All activations and weights at one end of their ranges, so that sums go as far as they can.
+// All activations are `q` and all weights -128, so that sums go as far as they can.
+void expect_exact(const ConvShape& s, bool transposed, std::int32_t zero_point, std::uint8_t q,
+                  const std::vector<std::int64_t>& expected) {
+  const std::int64_t inputs = transposed ? s.n * s.co * s.oh * s.ow : s.n * s.ci * s.h * s.w;
+  const std::vector<std::uint8_t> x(static_cast<std::size_t>(inputs), q);
+  const std::vector<std::int8_t> w(static_cast<std::size_t>(s.weight_count()), -128);
+  const Int8Layer layer({s, transposed, zero_point}, w, sums_as_floats(transposed ? s.ci : s.co));
+  std::vector<std::int64_t> acc(expected.size());
+  std::vector<float> y(expected.size()), trained(expected.size());
+  layer.add_sums(x.data(), acc.data());
+  layer.run(x.data(), {nullptr, y.data(), nullptr});
+  transposed ? int8_conv_transpose(s, {x.data(), zero_point}, w.data(), trained.data())
+             : int8_conv(s, {x.data(), zero_point}, w.data(), trained.data());
+  EXPECT_EQ(acc, expected) << layer.implementation();
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    ASSERT_EQ(y[i], static_cast<float>(expected[i])) << i << ", " << layer.implementation();
+    ASSERT_EQ(trained[i], y[i]) << i;
+  }
+}
+
 TEST(Int8Layer, IsExactWhereInt32DoesNotHoldTheSums) {
   const int before = num_threads();
-  const Case cases[] = {{3, 70000, 1, 1, 5, 1, 1, 0, 1, 0},
-                        {2, 7400, 3, 2, 3, 3, 1, 1, 1, 7},
-                        {1, 132000, 1, 2, 4, 1, 1, 0, 2, 255},
-                        {1, 1, 260, 262, 2, 260, 1, 1, 1, 3}};
+  const Case cases[] = {
+      {3, 70000, 1, 1, 5, 1, 1, 0, 1, 0}, {2, 7400, 3, 2, 3, 3, 1, 1, 1, 7}, {1, 132000, 1, 2, 4, 1, 1, 0, 2, 255}};
   for (const Case& c : cases)
     for (const bool transposed : {false, true}) {
       ConvShape s = shape_of(c);
       if (transposed) std::swap(s.ci, s.co);
+      const std::uint8_t q = c.zero_point < 128 ? 255 : 0;
       const std::int64_t inputs = transposed ? s.n * s.co * s.oh * s.ow : s.n * s.ci * s.h * s.w;
-      const std::vector<std::uint8_t> q(static_cast<std::size_t>(inputs), c.zero_point < 128 ? 255 : 0);
+      const std::vector<std::uint8_t> x(static_cast<std::size_t>(inputs), q);
       const std::vector<std::int8_t> w(static_cast<std::size_t>(s.weight_count()), -128);
-      const std::vector<std::int64_t> expected = transposed ? test::reference_int8_conv_transpose(s, q, c.zero_point, w)
-                                                            : test::reference_int8_conv(s, q, c.zero_point, w);
       for (const int threads : {1, 3}) {
         set_num_threads(threads);
-        const std::int64_t channels = transposed ? s.ci : s.co;
-        const Int8Layer layer({s, transposed, c.zero_point}, w, sums_as_floats(channels));
-        std::vector<std::int64_t> acc(expected.size());
-        std::vector<float> y(expected.size()), trained(expected.size());
-        layer.add_sums(q.data(), acc.data());
-        layer.run(q.data(), {nullptr, y.data(), nullptr});
-        transposed ? int8_conv_transpose(s, {q.data(), c.zero_point}, w.data(), trained.data())
-                   : int8_conv(s, {q.data(), c.zero_point}, w.data(), trained.data());
-        EXPECT_EQ(acc, expected) << layer.implementation();
-        for (std::size_t i = 0; i < y.size(); ++i) {
-          ASSERT_EQ(y[i], static_cast<float>(expected[i])) << i << ", " << layer.implementation();
-          ASSERT_EQ(trained[i], y[i]) << i;
-        }
+        expect_exact(s, transposed, c.zero_point, q,
+                     transposed ? test::reference_int8_conv_transpose(s, x, c.zero_point, w)
+                                : test::reference_int8_conv(s, x, c.zero_point, w));
       }
     }
   set_num_threads(before);
+}
+
+// A loop sums them one by one. Two outputs, each of which sees a whole window of inputs.
+TEST(Int8Layer, IsExactWhereInt32DoesNotHoldTheWindowOfOneChannel) {
+  const std::vector<std::int64_t> expected(2, std::int64_t{260 * 260} * (255 - 3) * -128);
+  expect_exact(shape_of({1, 1, 260, 261, 1, 260, 1, 0, 1, 3}), false, 3, 255, expected);
+  expect_exact(shape_of({1, 1, 1, 2, 1, 260, 1, 259, 1, 3}), true, 3, 255, expected);
 }
 
 }  // namespace
