@@ -51,8 +51,13 @@ std::optional<Evaluation> evaluate(Module& module, const DataLoader& data, Obser
   std::int64_t batch = 0;
   for (const auto& [images, labels] : data) {
     if (stop && *stop) return std::nullopt;
-    sum.add(module(images), labels);
-    observer.evaluating({.batch = ++batch, .batches = data.batches()});
+    ++batch;
+    try {
+      sum.add(module(images), labels);
+    } catch (const Error& error) {
+      throw Error(text("batch ", batch, " of ", data.batches(), ": ", error.what()));
+    }
+    observer.evaluating({.batch = batch, .batches = data.batches()});
   }
   return sum.mean();
 }

@@ -62,6 +62,16 @@ float finite_loss(const Tensor& loss, const detail::Progress& at, double lr) {
   return value;
 }
 
+/// Adds to an error of the network in which step it came about.
+template <typename Compute>
+auto in_step(const detail::Progress& at, double lr, const Compute& compute) {
+  try {
+    return compute();
+  } catch (const Error& error) {
+    throw Error(text("train: step ", at.step + 1, " (epoch ", at.epoch + 1, ", lr ", lr, "): ", error.what()));
+  }
+}
+
 /// A run under way.
 struct Run {
   const Experiment& experiment;
@@ -91,18 +101,21 @@ void train_epoch(Run& run) {
   run.train_data.set_epoch(at.epoch, at.batch);
   for (const auto& [images, labels] : run.train_data) {
     if (run.stopped() || at.step == run.length.total_steps) break;
-    run.optimizer.set_lr(run.schedule.lr(at.step));
-    const Tensor logits = net(images);
+    const double lr = run.schedule.lr(at.step);
+    run.optimizer.set_lr(lr);
+    const Tensor logits = in_step(at, lr, [&, &images = images] { return net(images); });
     const Tensor loss =
         cross_entropy(logits, labels, {.label_smoothing = static_cast<float>(run.experiment.label_smoothing)});
-    const float loss_value = finite_loss(loss, at, run.optimizer.lr());
-    run.optimizer.zero_grad();
-    loss.backward();
-    if (run.experiment.grad_clip) clip_grad_norm(parameters, *run.experiment.grad_clip);
-    run.optimizer.step();
+    const float loss_value = finite_loss(loss, at, lr);
+    in_step(at, lr, [&] {
+      run.optimizer.zero_grad();
+      loss.backward();
+      if (run.experiment.grad_clip) clip_grad_norm(parameters, *run.experiment.grad_clip);
+      run.optimizer.step();
+    });
 
     const StepReport step =
-        at.count_step(loss_value, count_correct(logits, labels), images.dim(0), run.optimizer.lr(), run.watch.lap());
+        at.count_step(loss_value, count_correct(logits, labels), images.dim(0), lr, run.watch.lap());
     if (step.step % run.experiment.log_every == 0) run.record.log_step(step, at.images_per_second());
     run.observer.stepped(step);
   }
@@ -119,8 +132,9 @@ std::optional<Evaluation> test_epoch(Run& run) {
     return evaluate(run.net(), run.test_data, run.observer, run.options.stop);
   } catch (const Error& error) {
     run.record.save_checkpoint(run.at, run.optimizer);
-    throw Error(text("the test of epoch ", epoch, ": ", error.what(), "; the epoch's training is saved, --resume (",
-                     "TrainOptions::resume) goes on with this test"));
+    throw Error(text("the test of epoch ", epoch, ": ", error.what(),
+                     "; the epoch's training is saved: where this can ",
+                     "be mended, --resume (TrainOptions::resume) goes on with the test"));
   }
 }
 
