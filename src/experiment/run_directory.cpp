@@ -48,7 +48,6 @@ RunDirectory create_run_directory(const Experiment& experiment, const fs::path& 
   if (!chosen.empty()) {
     const RunDirectory directory{chosen};
     make_directory(chosen);
-    require(!holds_work(directory), chosen.string(), ": holds a run already; resume it, or choose another directory");
     return directory;
   }
   int n = 1;

@@ -37,7 +37,7 @@ bool holds_run(const RunDirectory& directory);
 bool holds_work(const RunDirectory& directory);
 
 /// Makes the directory of a new run: `chosen`, or if that is empty the experiment's run_dir, with -2, -3, ... behind it
-/// if there are such already. Throws Error if holds_work(chosen), and if a directory cannot be made.
+/// if there are such already. Throws Error if a directory cannot be made.
 RunDirectory create_run_directory(const Experiment& experiment, const std::filesystem::path& chosen);
 
 /// The directory of a run that can be resumed: `chosen`, or if that is empty the last one with a run that

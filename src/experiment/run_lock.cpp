@@ -2,13 +2,16 @@
 #include "octet/experiment/run_lock.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "octet/base/descriptor.h"
 #include "octet/base/error.h"
@@ -46,9 +49,36 @@ bool is_at(int descriptor, const std::filesystem::path& path) {
   fail_errno(path, action, error);
 }
 
+/// The descriptors that hold locks. A child of a fork() closes its copies at once: a lock ends with the last of them.
+class Holding {
+ public:
+  static Holding& now() {
+    static Holding holding;
+    return holding;
+  }
+
+  std::mutex& mutex() { return mutex_; }
+  void add(int descriptor) { descriptors_.push_back(descriptor); }
+  void remove(int descriptor) { std::erase(descriptors_, descriptor); }
+
+ private:
+  Holding() {
+    pthread_atfork([] { now().mutex_.lock(); }, [] { now().mutex_.unlock(); },
+                   [] {
+                     for (const int descriptor : now().descriptors_) ::close(descriptor);
+                     now().descriptors_.clear();
+                     now().mutex_.unlock();
+                   });
+  }
+
+  std::mutex mutex_;
+  std::vector<int> descriptors_;
+};
+
 }  // namespace
 
-RunLock::RunLock(const std::filesystem::path& directory) : path_(directory / "lock") {
+RunLock::RunLock(const std::filesystem::path& directory) : path_(directory / "lock"), process_(::getpid()) {
+  const std::lock_guard no_fork(Holding::now().mutex());
   do {
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
@@ -65,9 +95,13 @@ RunLock::RunLock(const std::filesystem::path& directory) : path_(directory / "lo
   if (::ftruncate(descriptor_, 0) != 0 ||
       ::pwrite(descriptor_, holder.data(), holder.size(), 0) != static_cast<ssize_t>(holder.size()))
     fail_closing(descriptor_, path_, "cannot write");
+  Holding::now().add(descriptor_);
 }
 
 RunLock::~RunLock() {
+  if (process_ != ::getpid()) return;  // a fork has no lock
+  const std::lock_guard no_fork(Holding::now().mutex());
+  Holding::now().remove(descriptor_);
   // While the lock is held, so that nobody's file is removed but this one.
   ::unlink(path_.c_str());
   ::close(descriptor_);

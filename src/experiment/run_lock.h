@@ -7,8 +7,8 @@
 namespace octet::detail {
 
 /// Holds a run directory until the end of its life. The lock is the kernel's: it ends with the process, however that
-/// ends, and holds between two runs of one process as well. Programs that the process starts do not have it; a child
-/// that is forked and starts no program does, as long as it lives.
+/// ends, and holds between two runs of one process as well. Its children do not have it, neither programs that it
+/// starts nor forks of itself.
 class RunLock {
  public:
   /// Throws Error (directory, who holds it) if another run is in it, and if the file "lock" cannot be made there.
@@ -21,6 +21,7 @@ class RunLock {
  private:
   std::filesystem::path path_;
   int descriptor_ = -1;
+  int process_;
 };
 
 }  // namespace octet::detail

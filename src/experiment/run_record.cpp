@@ -183,8 +183,9 @@ Progress RunRecord::begin_new() {
   } else {
     directory_ = create_run_directory(experiment_, options_.run_directory);
     lock_.emplace(directory_.root);
-    // Another run may have ended here until the lock was had.
-    require(!holds_work(directory_), directory_.root.string(), ": holds a run already");
+    // Asked after the lock is had: a run that goes on is called so, and none may have ended here meanwhile.
+    require(!holds_work(directory_), directory_.root.string(),
+            ": holds a run already; resume it, or choose another directory");
     if (std::filesystem::exists(directory_.manifest())) require_own(read_manifest(directory_));
   }
   sweep(directory_);

@@ -34,14 +34,6 @@ TEST(RunDirectory, MayBeChosen) {
   EXPECT_EQ(create_run_directory(experiment_in("unused"), chosen).root, chosen) << "it is empty still";
 }
 
-TEST(RunDirectory, KeepsTheRunThatIsThere) {
-  const auto chosen = fresh_path("run");
-  const RunDirectory directory = create_run_directory(experiment_in("unused"), chosen);
-  write_file_atomically(directory.checkpoint(), "");
-  EXPECT_EQ(error_text([&] { create_run_directory(experiment_in("unused"), chosen); }),
-            chosen.string() + ": holds a run already; resume it, or choose another directory");
-}
-
 TEST(RunDirectory, CannotBeMadeBelowAFile) {
   const auto file = fresh_path("file");
   write_file_atomically(file, "");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 
 #include "octet/base/file.h"
 #include "support/error_text.h"
@@ -59,6 +60,41 @@ TEST(RunLock, EndsWithItsProcess) {
   ::close(ends[1]);
   EXPECT_TRUE(std::filesystem::exists(path / "lock"));
   const RunLock second(path);
+}
+
+TEST(RunLock, IsNotInheritedByAFork) {
+  const auto path = directory();
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t holder = ::fork();
+  if (holder == 0) {
+    const RunLock lock(path);
+    const pid_t child = ::fork();
+    if (child > 0) [[maybe_unused]]
+      const ssize_t told = ::write(ends[1], &child, sizeof child);
+    for (;;) ::pause();
+  }
+  pid_t child = 0;
+  ASSERT_EQ(::read(ends[0], &child, sizeof child), static_cast<ssize_t>(sizeof child));
+  EXPECT_THAT(error_text([&] { RunLock second(path); }), testing::HasSubstr(std::to_string(holder)));
+  ::kill(holder, SIGKILL);
+  ::waitpid(holder, nullptr, 0);
+  { const RunLock second(path); }
+  ::kill(child, SIGKILL);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST(RunLock, StaysWhereAForkEnds) {
+  const auto path = directory();
+  std::optional<RunLock> lock(path);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    lock.reset();
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+  EXPECT_THAT(error_text([&] { RunLock second(path); }), testing::HasSubstr("in use"));
 }
 
 TEST(RunLock, FollowsNoLink) {

@@ -319,11 +319,15 @@ TEST(Train, RefusesADirectoryThatIsInUse) {
   std::string start, resume;
   recorder.on_step = [&](const StepReport& step) {
     if (step.step != 6) return;
+    start = error_text([&] { train_in(directory); });
     resume = error_text([&] { train_in(directory, {}, /*resume=*/true); });
   };
   const RunResult result = train(tiny_experiment(), recorder, {.run_directory = directory});
   EXPECT_TRUE(result.complete);
-  EXPECT_THAT(resume, testing::StartsWith(directory.string() + ": the directory is in use by another run: process "));
+  for (const std::string& error : {start, resume})
+    EXPECT_THAT(error, testing::StartsWith(directory.string() + ": the directory is in use by another run: process "));
+  EXPECT_EQ(error_text([&] { train_in(directory); }),
+            directory.string() + ": holds a run already; resume it, or choose another directory");
 
   const auto fresh = fresh_path("fresh");
   recorder.on_step = [&](const StepReport& step) {
@@ -385,6 +389,26 @@ class Retrain : public testing::Test {
 
   const std::filesystem::path float_run_;
 };
+
+TEST_F(Retrain, SaysWhereValuesStopBeingFiniteAndKeepsTheGoodCheckpoint) {
+  const std::vector<Override> overrides = {{"schedule", "{name: step, milestones: [1], gamma: 1.0e+30}"}};
+  const auto in_training = fresh_path("training");
+  EXPECT_THAT(error_text([&] { run(in_training, overrides); }),
+              testing::MatchesRegex("train: step [678] \\(epoch 2, lr 1e\\+28\\): .* finite.*"));
+  EXPECT_EQ(manifest_in(in_training).at("status").as_string(), "failed");
+  EXPECT_EQ(detail::read_checkpoint(RunDirectory{in_training}.checkpoint()).header.progress.step, 4);
+
+  // One step an epoch: the test is the first to see what became of the weights.
+  std::vector<Override> one_step = overrides;
+  one_step.push_back({"batch_size", "28"});
+  const auto in_test = fresh_path("test");
+  EXPECT_THAT(
+      error_text([&] { run(in_test, one_step); }),
+      testing::MatchesRegex("the test of epoch 2: batch 1 of 1: .* finite.*; the epoch's training is saved: .*"));
+  EXPECT_EQ(manifest_in(in_test).at("status").as_string(), "failed");
+  EXPECT_EQ(detail::read_checkpoint(RunDirectory{in_test}.previous_checkpoint()).header.progress.step, 1);
+  EXPECT_EQ(detail::read_checkpoint(RunDirectory{in_test}.checkpoint()).header.progress.step, 2);
+}
 
 TEST_F(Retrain, LeavesConfigurationAndRecord) {
   const RunDirectory directory{fresh_path()};
