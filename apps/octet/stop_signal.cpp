@@ -19,15 +19,20 @@ extern "C" void request_stop(int signal) {
 StopSignals::StopSignals() {
   struct sigaction action {};
   action.sa_handler = request_stop;
-  action.sa_flags = SA_RESTART | SA_RESETHAND;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    action.sa_flags = kSignals[i] == SIGHUP ? SA_RESTART : SA_RESTART | SA_RESETHAND;
     sigaction(kSignals[i], nullptr, &before_[i]);
     if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
   }
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGXFSZ, &ignore, &before_at_limit_);
 }
 
 StopSignals::~StopSignals() {
-  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+  for (std::size_t i = 0; i < kSignals.size(); ++i)
+    if (kSignals[i] != SIGHUP || stop_signal != SIGHUP) sigaction(kSignals[i], &before_[i], nullptr);
+  sigaction(SIGXFSZ, &before_at_limit_, nullptr);
 }
 
 const std::atomic<bool>& StopSignals::requested() const { return stop_requested; }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -386,6 +387,27 @@ TEST_F(OctetCommand, EndsWithACheckpointOnCtrlCAndItsLikes) {
     EXPECT_EQ(manifest(run_dir).at("status").as_string(), "stopped");
     EXPECT_TRUE(fs::exists(directory_ / run_dir / "checkpoint.safetensors"));
   }
+}
+
+TEST_F(OctetCommand, HeedsTheFirstHangUpOnly) {
+  // A closed window sends two.
+  Command command(directory_, {"train", experiment_, "--set", "epochs=100000", "--run-dir", "run"});
+  command.read_until("train loss");
+  for (int i = 0; i < 1000; ++i) command.send(SIGHUP);
+  EXPECT_EQ(command.exit_code(), 128 + SIGHUP);
+  EXPECT_EQ(manifest("run").at("status").as_string(), "stopped");
+}
+
+TEST_F(OctetCommand, SaysThatAFileIsAtItsLimitOfSize) {
+  std::vector<std::string> arguments = train_;
+  arguments.insert(arguments.end(), {"--run-dir", "run"});
+  const Result result = run(arguments, [] {
+    const rlimit limit{.rlim_cur = 100'000, .rlim_max = 100'000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  });
+  EXPECT_EQ(result.code, 1) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("run/checkpoint.new.safetensors: cannot write: File too large\n"));
+  EXPECT_EQ(manifest("run").at("status").as_string(), "failed");
 }
 
 TEST_F(OctetCommand, LeavesIgnoredSignalsIgnored) {
