@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/data/dataset.h"
 
+#include <algorithm>
+#include <iterator>
 #include <span>
 
 #include "octet/base/error.h"
@@ -32,6 +34,13 @@ Sample InMemoryDataset::get(std::int64_t index) const {
   const auto first = images_.pixels.begin() + index * pixels;
   sample.image.pixels.assign(first, first + pixels);
   return sample;
+}
+
+std::string InMemoryDataset::sample_name(std::int64_t index) const {
+  const auto next = std::ranges::upper_bound(images_.files, index, {}, &ImagesFile::first);
+  if (next == images_.files.begin()) return Dataset::sample_name(index);
+  const ImagesFile& file = *std::prev(next);
+  return text(file.path, ": sample ", index - file.first);
 }
 
 std::string InMemoryDataset::content_hash() const {

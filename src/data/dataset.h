@@ -40,6 +40,8 @@ class Dataset {
   /// What an error about the sample at `index` calls it.
   virtual std::string sample_name(std::int64_t index) const { return "sample " + std::to_string(index); }
   virtual std::vector<LeftOut> left_out() const { return {}; }
+  /// Samples that stand for all as far as the sizes of images are known: one of each size.
+  virtual std::vector<std::int64_t> one_of_each_size() const { return {0}; }
 
   /// One name per label; labels lie in [0, classes()).
   const std::vector<std::string>& class_names() const { return class_names_; }
@@ -61,6 +63,8 @@ class InMemoryDataset final : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(images_.labels.size()); }
   Sample get(std::int64_t index) const override;
   std::string content_hash() const override;
+  /// With the file that it comes from, where that is known; the number is the one in the file.
+  std::string sample_name(std::int64_t index) const override;
 
   const LabelledImages& images() const { return images_; }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <sstream>
 
+#include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
@@ -28,7 +29,8 @@ LabelledImages pair_images_with_labels(IdxArray images, const IdxArray& labels, 
           .width = images.shape[2],
           .channels = rank == 4 ? images.shape[3] : 1,
           .pixels = std::move(images.values),
-          .labels = {labels.values.begin(), labels.values.end()}};
+          .labels = {labels.values.begin(), labels.values.end()},
+          .files = {{.path = images_source}}};
 }
 
 std::vector<std::string> read_class_names(const std::filesystem::path& path, std::size_t count) {
@@ -43,11 +45,21 @@ std::vector<std::string> read_class_names(const std::filesystem::path& path, std
   return names;
 }
 
+void require_named(const std::vector<std::int64_t>& labels, std::size_t names, const std::string& labels_source) {
+  const auto found =
+      std::ranges::find_if(labels, [&](std::int64_t l) { return l >= static_cast<std::int64_t>(names); });
+  if (found == labels.end()) return;
+  fail(labels_source, ": label ", *found, " of sample ", found - labels.begin(), " has no name: there are ",
+       counted(static_cast<std::int64_t>(names), "class name"));
+}
+
 std::shared_ptr<const Dataset> cifar(const std::vector<std::filesystem::path>& files, CifarKind kind,
                                      std::vector<std::string> class_names) {
   LabelledImages all = read_cifar(files.front(), kind);
+  all.files = {{.path = files.front().string()}};
   for (const std::filesystem::path& file : std::span(files).subspan(1)) {
     const LabelledImages part = read_cifar(file, kind);
+    all.files.push_back({.path = file.string(), .first = static_cast<std::int64_t>(all.labels.size())});
     all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
     all.pixels.insert(all.pixels.end(), part.pixels.begin(), part.pixels.end());
   }
@@ -60,6 +72,7 @@ std::shared_ptr<const Dataset> idx_dataset(const std::filesystem::path& images, 
                                            std::vector<std::string> class_names) {
   LabelledImages pairs = pair_images_with_labels(read_idx(images), read_idx(labels), images.string(), labels.string());
   if (class_names.empty()) class_names = numbered_classes(std::ranges::max(pairs.labels) + 1);
+  require_named(pairs.labels, class_names.size(), labels.string());
   return std::make_shared<InMemoryDataset>(std::move(pairs), std::move(class_names));
 }
 

@@ -68,6 +68,15 @@ TEST(InMemoryDataset, HashDependsOnEverythingThatTrainingSees) {
   EXPECT_NE(InMemoryDataset(changed, {"a", "b"}).content_hash(), hash);
 }
 
+TEST(InMemoryDataset, NamesTheFileOfASample) {
+  EXPECT_EQ(InMemoryDataset(two_images(), {"a", "b"}).sample_name(1), "sample 1");
+  LabelledImages images = two_images();
+  images.files = {{.path = "one.bin"}, {.path = "two.bin", .first = 1}};
+  const InMemoryDataset dataset(images, {"a", "b"});
+  EXPECT_EQ(dataset.sample_name(0), "one.bin: sample 0");
+  EXPECT_EQ(dataset.sample_name(1), "two.bin: sample 0");
+}
+
 TEST(InMemoryDataset, NumbersClassesWithoutNames) {
   EXPECT_EQ(numbered_classes(3), (std::vector<std::string>{"0", "1", "2"}));
 }

@@ -98,7 +98,8 @@ TEST(IdxDataset, NamesTheFileThatDoesNotFit) {
   EXPECT_EQ(error(images, images), images.string() + ": labels must be [N] ([2, 1, 2])");
   EXPECT_EQ(error(images, one), one.string() + ": 1 labels for 2 images in " + images.string());
   EXPECT_EQ(error(images, two, {"a", "b"}),
-            "InMemoryDataset: label 2 of sample 1 is not below the number of classes (2)");
+            two.string() + ": label 2 of sample 1 has no name: there are 2 class names");
+  EXPECT_EQ(idx_dataset(images, two)->sample_name(1), images.string() + ": sample 1");
 }
 
 TEST(Cifar10, JoinsTheFiveTrainingFiles) {
