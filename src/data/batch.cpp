@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/data/batch.h"
 
+#include <algorithm>
 #include <string>
 
 #include "octet/base/error.h"
@@ -40,6 +41,18 @@ Batch make_batch(const Dataset& dataset, std::span<const std::int64_t> indices, 
     batch.labels.push_back(sample.label);
   }
   return batch;
+}
+
+void require_fitting(const Dataset& dataset, const Transform& transform) {
+  constexpr std::size_t kAtOnce = 16;
+  const std::vector<std::int64_t> all = dataset.one_of_each_size();
+  // What becomes of an image's size depends on no random choice. The first one is in each batch, to be compared with.
+  for (std::size_t done = 0; done < all.size(); done += kAtOnce) {
+    std::vector<std::int64_t> some = {all.front()};
+    for (std::size_t i = std::max<std::size_t>(done, 1); i < std::min(done + kAtOnce, all.size()); ++i)
+      some.push_back(all[i]);
+    make_batch(dataset, some, transform, Rng(0));
+  }
 }
 
 Tensor to_tensor(const Image& image, const Transform& transform, Rng& rng) {

@@ -23,6 +23,10 @@ struct Batch {
 Batch make_batch(const Dataset& dataset, std::span<const std::int64_t> indices, const Transform& transform,
                  const Rng& rng);
 
+/// Throws Error, as make_batch() does, if `transform` does not fit the images of a set or leaves them in several sizes;
+/// for images of sizes that are not known it throws later. Reads an image of each size.
+void require_fitting(const Dataset& dataset, const Transform& transform);
+
 /// One image as a batch [1, C, H, W], for prediction.
 Tensor to_tensor(const Image& image, const Transform& transform, Rng& rng);
 

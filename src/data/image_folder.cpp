@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -51,9 +53,11 @@ void ImageFolder::check_files() {
   in_parallel(files_.size(), options_.workers, [&](std::size_t i) {
     try {
       const fs::path file = path(static_cast<std::int64_t>(i));
+      files_[i].stamp = stamp_of(file);
       const std::string bytes = read_file(file, options_.limits.max_file_bytes);
       files_[i].sha256 = sha256(bytes);
-      decode_image(bytes, options_.channels, file.string(), options_.limits);
+      const Image image = decode_image(bytes, options_.channels, file.string(), options_.limits);
+      files_[i].size = {image.height, image.width};
     } catch (const std::exception& error) {
       errors[i] = error.what();
     }
@@ -94,8 +98,28 @@ fs::path ImageFolder::path(std::int64_t index) const {
 std::string ImageFolder::sample_name(std::int64_t index) const { return path(index).string(); }
 
 Sample ImageFolder::get(std::int64_t index) const {
-  return {.image = read_image(path(index), options_.channels, options_.limits),
-          .label = files_[static_cast<std::size_t>(index)].label};
+  const fs::path name = path(index);
+  const File& file = files_[static_cast<std::size_t>(index)];
+  const std::string bytes = read_file(name, options_.limits.max_file_bytes);
+  // The stamp is looked at behind the reading, so that nothing changes unseen between the two.
+  require(file.sha256.empty() || stamp_of(name) == file.stamp || sha256(bytes) == file.sha256, name.string(),
+          ": has been changed since it was checked, before the first step");
+  return {.image = decode_image(bytes, options_.channels, name.string(), options_.limits), .label = file.label};
+}
+
+ImageFolder::Stamp ImageFolder::stamp_of(const fs::path& file) {
+  std::error_code ignored;  // a file that is gone has no stamp, and reading it says why
+  return {.bytes = fs::file_size(file, ignored), .written = fs::last_write_time(file, ignored)};
+}
+
+std::vector<std::int64_t> ImageFolder::one_of_each_size() const {
+  std::set<std::pair<std::int64_t, std::int64_t>> sizes;
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < size(); ++i) {
+    const Size2& size = files_[static_cast<std::size_t>(i)].size;
+    if (sizes.emplace(size.h, size.w).second) indices.push_back(i);
+  }
+  return indices;
 }
 
 std::string ImageFolder::content_hash() const {

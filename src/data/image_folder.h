@@ -2,10 +2,12 @@
 // ImageFolder: a dataset of image files, one folder per class.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "octet/base/shape.h"
 #include "octet/data/dataset.h"
 #include "octet/data/image_file.h"
 
@@ -22,7 +24,8 @@ class ImageFolder final : public Dataset {
  public:
   enum class Check {
     kNone,  ///< no image is opened before it is asked for
-    kStop,  ///< all are read, decoded and hashed at once; those that cannot be are an Error that names them
+    kStop,  ///< all are read, decoded and hashed at once; those that cannot be are an Error that names them, and so is
+            ///< a file that is asked for later and has another content by then
     kSkip,  ///< likewise, but those are left out
   };
   struct Options {
@@ -43,15 +46,28 @@ class ImageFolder final : public Dataset {
   /// The path of its file.
   std::string sample_name(std::int64_t index) const override;
   std::vector<LeftOut> left_out() const override { return left_out_; }
+  /// Sizes are known of files that were checked.
+  std::vector<std::int64_t> one_of_each_size() const override;
 
   /// The file of a sample.
   std::filesystem::path path(std::int64_t index) const;
 
  private:
+  /// What tells without reading it that a file has perhaps been written to.
+  struct Stamp {
+    std::uintmax_t bytes = 0;
+    std::filesystem::file_time_type written = {};
+    friend bool operator==(const Stamp&, const Stamp&) = default;
+  };
+  static Stamp stamp_of(const std::filesystem::path& file);
+
   struct File {
     std::string name;  ///< below the folder of its class
     std::int64_t label;
-    std::string sha256 = {};  ///< of a file that was checked
+    // Of a file that was checked:
+    std::string sha256 = {};
+    Stamp stamp = {};
+    Size2 size = {};
   };
 
   ImageFolder(const std::filesystem::path& root, Options options, FoundImages found);

@@ -9,6 +9,7 @@
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
+#include "octet/data/batch.h"
 #include "octet/data/image_folder.h"
 #include "octet/data/known_datasets.h"
 #include "octet/data/synthetic.h"
@@ -53,11 +54,14 @@ std::shared_ptr<const Dataset> open(const SyntheticSource& s, Split split) {
                             .first = train ? 0 : s.train_samples});
 }
 
-/// Which of `paths` a message is about: they begin with the file, or it is the folder that all share.
-const char* key_at_fault(const std::vector<DataPath>& paths, std::string_view message) {
+/// Which of `paths` a message is about: it begins with the file, or it is the folder that all share. One file may stand
+/// at two keys.
+std::string keys_at_fault(const std::vector<DataPath>& paths, std::string_view message) {
+  std::string keys;
   for (const DataPath& named : paths)
-    if (message.starts_with(*named.path)) return named.key;
-  return paths.front().key;
+    if (message.starts_with(printable(*named.path) + ':'))
+      keys += (keys.empty() ? "data." : ", data.") + std::string(named.key);
+  return keys.empty() ? text("data.", paths.front().key) : keys;
 }
 
 /// Of folders, whether their images are only listed, or read with so many threads.
@@ -81,7 +85,7 @@ std::shared_ptr<const Dataset> open_named(DataSource data, Split split, const Re
     return std::visit([&](const auto& source) { return open(source, split); }, data);
   } catch (const Error& error) {
     if (paths.empty()) throw;
-    throw Error(text("data.", key_at_fault(paths, error.what()), ": ", error.what()));
+    throw Error(text(keys_at_fault(paths, error.what()), ": ", error.what()));
   }
 }
 
@@ -127,6 +131,14 @@ void require_same_folders(const Datasets& sets) {
        lacks.empty() || has.empty() ? "" : "; ", has.empty() ? "" : "data.train lacks " + has);
 }
 
+void require_fitting(const char* key, const Transform& transform, const Dataset& dataset) {
+  try {
+    octet::require_fitting(dataset, transform);
+  } catch (const Error& error) {
+    throw Error(text(key, ": ", error.what()));
+  }
+}
+
 /// Epochs in steps, rounded, within the run.
 std::int64_t in_steps(double epochs, std::int64_t steps_per_epoch, std::int64_t total_steps) {
   const double steps = std::round(epochs * static_cast<double>(steps_per_epoch));
@@ -141,9 +153,13 @@ Datasets open_datasets(const Experiment& experiment) {
   if (std::holds_alternative<ImageFolderSource>(experiment.data)) require_same_folders(sets);
   check(experiment, *sets.train, Split::kTrain);
   check(experiment, *sets.test, Split::kTest);
-  if (!std::holds_alternative<ImageFolderSource>(experiment.data)) return sets;
-  const Reading reading{.all = true, .workers = experiment.workers};
-  return {open_named(experiment.data, Split::kTrain, reading), open_named(experiment.data, Split::kTest, reading)};
+  if (std::holds_alternative<ImageFolderSource>(experiment.data)) {
+    const Reading reading{.all = true, .workers = experiment.workers};
+    sets = {open_named(experiment.data, Split::kTrain, reading), open_named(experiment.data, Split::kTest, reading)};
+  }
+  require_fitting("train_transforms", experiment.train_transforms, *sets.train);
+  require_fitting("test_transforms", experiment.test_transforms, *sets.test);
+  return sets;
 }
 
 std::shared_ptr<const Dataset> open_test_set(const Experiment& experiment) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "octet/base/error.h"
 #include "octet/data/synthetic.h"
 #include "support/error_text.h"
@@ -25,6 +27,11 @@ class GrowingImages final : public Dataset {
                       .pixels = std::vector<std::uint8_t>(pixels, static_cast<std::uint8_t>(index))}};
   }
   std::string content_hash() const override { return {}; }
+  std::vector<std::int64_t> one_of_each_size() const override {
+    std::vector<std::int64_t> all(100);
+    std::iota(all.begin(), all.end(), std::int64_t{0});
+    return all;
+  }
 };
 
 std::vector<float> values(const Tensor& tensor) { return {tensor.values().begin(), tensor.values().end()}; }
@@ -69,6 +76,22 @@ TEST(MakeBatch, NamesTheSampleThatATransformRefuses) {
               make_batch(GrowingImages(), indices, {.steps = {RandomCrop{.size = {1, 8}}}}, Rng(1));
             }),
             "sample 3: RandomCrop: image of 1x4 with padding 0 is smaller than the crop (1x8)");
+}
+
+TEST(RequireFitting, LooksAtAnImageOfEachSize) {
+  EXPECT_EQ(error_text([] { require_fitting(GrowingImages(), {}); }),
+            "sample 1: make_batch: images of a batch must have one size, but this one is [1, 1, 2] in a batch of "
+            "[16, 1, 1, 1]; let the transform end with a crop or Resize");
+  EXPECT_EQ(error_text([] {
+              require_fitting(GrowingImages(), {.steps = {RandomCrop{.size = {1, 20}, .padding = 9}}});
+            }),
+            "sample 0: RandomCrop: image of 1x1 with padding 9 is smaller than the crop (1x20)");
+  require_fitting(GrowingImages(), {.steps = {Resize{.size = 3}}});
+  EXPECT_EQ(error_text([] {
+              require_fitting(*synthetic_dataset({.count = 3}), {.normalize = {.mean = {1, 2}}});
+            }),
+            "sample 0: Normalize: mean and stddev need one number, or one per channel (mean 2, stddev 1, image "
+            "channels 3)");
 }
 
 TEST(ToTensor, IsABatchOfOne) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <map>
 
 #include "octet/base/error.h"
@@ -161,6 +162,30 @@ TEST(ImageFolder, NamesTheFileThatCannotBeRead) {
   EXPECT_EQ(error_text([&] { folder.get(2); }),
             (root / "zebra" / "a10.png").string() + ": cannot open: No such file or directory");
   EXPECT_EQ(error_text([&] { folder.get(5); }), "ImageFolder: index 5 is outside of 5 samples");
+}
+
+TEST(ImageFolder, RefusesAFileThatHasChangedSinceItWasChecked) {
+  const fs::path root = empty_folder("changed");
+  for (const char* name : {"1.png", "2.png"}) put("rgb.png", root / "a" / name);
+  const ImageFolder checked(root, {.check = ImageFolder::Check::kStop}), unchecked(root);
+  // Written again, but with the same content: nothing has changed.
+  fs::last_write_time(root / "a" / "1.png", fs::file_time_type::clock::now() + std::chrono::hours(1));
+  EXPECT_EQ(checked.get(0).image, unchecked.get(0).image);
+  fs::remove(root / "a" / "2.png");
+  put("grey.png", root / "a" / "2.png");
+  EXPECT_EQ(error_text([&] { checked.get(1); }),
+            (root / "a" / "2.png").string() + ": has been changed since it was checked, before the first step");
+  EXPECT_NO_THROW(unchecked.get(1));
+}
+
+TEST(ImageFolder, KnowsAnImageOfEachSizeThatItChecked) {
+  const fs::path root = empty_folder("sizes");
+  put("rgb.png", root / "a" / "1.png");
+  put("rgb.bmp", root / "a" / "2.bmp");
+  put("subsampled.jpg", root / "a" / "3.jpg");
+  EXPECT_EQ(ImageFolder(root, {.check = ImageFolder::Check::kStop}).one_of_each_size(),
+            (std::vector<std::int64_t>{0, 2}));
+  EXPECT_EQ(ImageFolder(root).one_of_each_size(), std::vector<std::int64_t>{0});
 }
 
 }  // namespace

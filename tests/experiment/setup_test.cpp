@@ -145,6 +145,36 @@ TEST(OpenDatasets, NamesTheKeyOfWhatIsWrong) {
   };
   EXPECT_EQ(idx(empty, images).find("data.train_images: " + empty), 0U);
   EXPECT_EQ(idx(images, empty).find("data.train_labels: " + empty), 0U);
+  // One name begins with the other.
+  write_file_atomically(images + "-labels", "");
+  EXPECT_EQ(idx(images, images + "-labels").find("data.train_labels: " + images + "-labels: "), 0U);
+  EXPECT_EQ(idx(images, images),
+            "data.train_images, data.train_labels: " + images + ": labels must be [N] ([1, 1, 2])");
+}
+
+TEST(OpenDatasets, TriesTheTransformsOnImagesOfEverySizeBeforeAnythingIsTrained) {
+  Experiment experiment = folder_experiment({"a", "b"}, {"a", "b"}, "2");
+  const auto& source = std::get<ImageFolderSource>(experiment.data);
+  const auto test = [&](const std::string& key, Transform Experiment::*transform, const std::string& root) {
+    std::filesystem::copy_file(OCTET_TEST_DATA "/images/subsampled.jpg", root + "/b/2.jpg");
+    experiment.train_transforms = experiment.test_transforms = {.steps = {Resize{.size = 8}}};
+    const auto error = [&](const Transform& tried) {
+      experiment.*transform = tried;
+      return error_text([&] { detail::open_datasets(experiment); });
+    };
+    EXPECT_EQ(
+        error({.steps = {RandomCrop{.size = 24}}}),
+        key + ": " + root + "/b/2.jpg: RandomCrop: image of 23x37 with padding 0 is smaller than the crop (24x24)");
+    EXPECT_EQ(error({}), key + ": " + root +
+                             "/b/2.jpg: make_batch: images of a batch must have one size, but this one is [3, 23, 37] "
+                             "in a batch of [2, 3, 24, 40]; let the transform end with a crop or Resize");
+    EXPECT_EQ(error({.steps = {CenterCrop{.size = 8}}, .normalize = {.mean = {1, 2}}}),
+              key + ": " + root +
+                  "/a/1.png: Normalize: mean and stddev need one number, or one per channel (mean 2, stddev 1, image "
+                  "channels 3)");
+  };
+  test("train_transforms", &Experiment::train_transforms, source.train);
+  test("test_transforms", &Experiment::test_transforms, source.test);
 }
 
 TEST(OpenDatasets, ReadsEveryImageBeforeAnythingIsTrained) {
@@ -174,8 +204,11 @@ TEST(OpenDatasets, NeedsTheModelsChannels) {
   const std::string data = text("{kind: idx, train_images: ", images.string(), ", train_labels: ", labels.string(),
                                 ", test_images: ", images.string(), ", test_labels: ", labels.string(), "}");
   const auto open = [&](const std::string& channels) {
-    detail::open_datasets(
-        tiny_experiment({{"data", data}, {"model.num_classes", "2"}, {"model.in_channels", channels}}));
+    detail::open_datasets(tiny_experiment({{"data", data},
+                                           {"model.num_classes", "2"},
+                                           {"model.in_channels", channels},
+                                           {"train_transforms", "[]"},
+                                           {"test_transforms", "[]"}}));
   };
   EXPECT_NO_THROW(open("1")) << "numbered classes need not all be there";
   EXPECT_EQ(error_text([&] { open("3"); }),
