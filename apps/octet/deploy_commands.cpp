@@ -19,6 +19,7 @@
 #include "octet/experiment/deployed_model.h"
 #include "octet/experiment/evaluation_experiment.h"
 #include "octet/experiment/peak_memory.h"
+#include "octet/experiment/run_directory.h"
 #include "octet/experiment/run_times.h"
 #include "octet/kernels/parallel.h"
 #include "print_model.h"
@@ -101,6 +102,13 @@ void print_table(const BenchCommand& command, double milliseconds, const Layers&
              1e3 * static_cast<double>(command.batch) / milliseconds, operations / milliseconds * 1e3, sum);
 }
 
+/// A run's directory is a natural thing to name; what is asked for is one of the files in it.
+void require_file(const std::filesystem::path& model) {
+  octet::require(!std::filesystem::is_directory(model), model.string(),
+                 ": is a directory, not an ONNX model; octet deploy leaves that of a run in ",
+                 octet::RunDirectory{model}.deployed().string());
+}
+
 /// One name a line; empty lines at the end do not count.
 std::vector<std::string> read_class_names(const std::filesystem::path& path) {
   std::istringstream lines(octet::read_file(path, kMaxNamesBytes));
@@ -129,6 +137,7 @@ octet::ImageInput input_of(const RunCommand& command) {
 }
 
 octet::DeployedModel load(const RunCommand& command) {
+  require_file(command.model);
   if (command.experiment.empty()) return octet::load_deployed_model(command.model, input_of(command));
   return octet::load_deployed_model(command.model, octet::read_experiment(command.experiment));
 }
@@ -160,6 +169,7 @@ int run(const RunCommand& command) {
 }
 
 int run(const BenchCommand& command) {
+  require_file(command.model);
   const octet::deploy::Model model = octet::deploy::Model::load(command.model);
   require_memory(model.run_bytes(command.batch), command);
   octet::Shape shape = model.input_shape();

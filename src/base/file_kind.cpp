@@ -49,7 +49,8 @@ constexpr Kind kGzip = {"a gzip file", kUnpack, kUnpack}, kTar = {"a tar archive
                kZip = {"a zip archive", kUnpack, kUnpack}, kPacked = {"a packed file", kUnpack, kUnpack};
 constexpr Kind kImage = {"an image", ""};
 constexpr Kind kIdx = {"an IDX file, such as MNIST's images or labels", ""};
-constexpr Kind kJson = {"a JSON file", ""}, kText = {"a text file", ""};
+constexpr std::string_view kTrain = "an experiment's network is in the run directory that octet train makes";
+constexpr Kind kJson = {"a JSON file", kTrain}, kText = {"a text file", kTrain};
 
 /// What begins with a fixed text.
 struct Magic {
@@ -141,12 +142,21 @@ const Kind* kind_of(std::string_view start) {
 }  // namespace
 
 std::string wrong_file(std::string_view start, WantedFile wanted) {
-  const bool weights = wanted == WantedFile::kSafetensors;
   const Kind* const kind = kind_of(start.substr(0, kKindBytes));
-  if (!kind || kind == (weights ? &kSafetensors : &kOnnx)) return "";
-  const std::string_view advice = weights ? kind->for_weights : kind->for_onnx;
-  return text("this is ", kind->name, ", not ", weights ? kSafetensors.name : kOnnx.name, advice.empty() ? "" : "; ",
-              advice);
+  if (!kind) return "";
+  const auto answer = [&](std::string_view name, std::string_view advice) {
+    return text("this is ", kind->name, ", not ", name, advice.empty() ? "" : "; ", advice);
+  };
+  switch (wanted) {
+    case WantedFile::kSafetensors:
+      return kind == &kSafetensors ? "" : answer(kSafetensors.name, kind->for_weights);
+    case WantedFile::kOnnx:
+      return kind == &kOnnx ? "" : answer(kOnnx.name, kind->for_onnx);
+    case WantedFile::kExperiment:
+      break;
+  }
+  const bool is_text = kind == &kText || kind == &kJson || kind == &kEmpty;
+  return is_text ? "" : answer("an experiment in YAML", "");
 }
 
 }  // namespace octet

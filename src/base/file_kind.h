@@ -11,8 +11,8 @@ namespace octet {
 /// So many bytes of a file tell its kind.
 inline constexpr std::size_t kKindBytes = 512;
 
-/// What a model file should have been.
-enum class WantedFile { kSafetensors, kOnnx };
+/// What a file should have been. An experiment may be any text.
+enum class WantedFile { kSafetensors, kOnnx, kExperiment };
 
 /// "this is an ONNX model, not safetensors weights; octet eval, run and bench take it as it is" for the common kinds of
 /// files, from the first kKindBytes bytes (or all) of one; "" for a kind that is not known, and for what is wanted.

@@ -66,6 +66,11 @@ void save_checkpoint(const fs::path& path, const CheckpointHeader& header, Modul
   save_state(path, entries_of(module, optimizer), metadata, {.sealed = true});
 }
 
+bool is_checkpoint(const Metadata& metadata) {
+  const auto format = metadata.find("format");
+  return format != metadata.end() && format->second.starts_with(kAnyFormat);
+}
+
 Checkpoint read_checkpoint(const fs::path& path) {
   safetensors::File file = safetensors::File::read(path);
   const auto part = [&](const std::string& key) {

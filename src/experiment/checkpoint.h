@@ -35,6 +35,9 @@ struct Checkpoint {
 void save_checkpoint(const std::filesystem::path& path, const CheckpointHeader& header, Module& module,
                      Optimizer& optimizer);
 
+/// Whether a file with this header is the checkpoint of a run, of whichever version.
+bool is_checkpoint(const Metadata& metadata);
+
 /// Throws Error if the file is no checkpoint, if it is of another version, or if one of its bits has changed.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 

@@ -88,8 +88,8 @@ DeployedModel load_deployed_model(const std::filesystem::path& onnx, const Image
   validate(model.transforms);
   if (!input.class_names.empty()) {
     require(input.class_names.size() == model.class_names.size(), onnx.string(), ": the network has ",
-            counted(std::ssize(model.class_names), "class", "classes"), ", but there are ",
-            counted(std::ssize(input.class_names), "name"));
+            counted(std::ssize(model.class_names), "class", "classes"), ", but ",
+            counted(std::ssize(input.class_names), "name was", "names were"), " given for them");
     model.class_names = input.class_names;
   }
   return model;

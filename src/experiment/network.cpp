@@ -8,9 +8,11 @@
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
 #include "octet/experiment/float_source.h"
+#include "octet/experiment/run_directory.h"
 #include "octet/experiment/run_weights.h"
 #include "octet/experiment/setup.h"
 #include "octet/experiment/weights_hash.h"
+#include "octet/nn/safetensors.h"
 #include "octet/quant/create_quant_retrain_config.h"
 #include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/qat_layers.h"
@@ -77,8 +79,12 @@ Network network_of_make(const Experiment& experiment, const Shape& input, const 
 std::unique_ptr<Module> float_network(const Experiment& experiment) {
   require(experiment.quantization.has_value(), "experiment ", printable(experiment.name), ": has no quantization");
   require_float_weights(*experiment.quantization);
+  const std::string& weights = experiment.quantization->weights;
+  require(!safetensors::File::read(weights_file(weights)).metadata().contains("quant_config"),
+          "quantization.weights: ", weights,
+          " is a network that has been quantized already; name the float one that it was made from");
   std::unique_ptr<Module> module = initial_model(experiment);
-  load_run_weights(*module, experiment.quantization->weights);
+  load_run_weights(*module, weights);
   module->eval();
   return module;
 }

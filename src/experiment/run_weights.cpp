@@ -4,9 +4,11 @@
 #include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/experiment/checkpoint.h"
 #include "octet/experiment/finite.h"
 #include "octet/experiment/run_directory.h"
 #include "octet/experiment/weights_hash.h"
+#include "octet/nn/safetensors.h"
 #include "octet/nn/state.h"
 
 namespace octet::detail {
@@ -24,6 +26,8 @@ std::string hash_in(const std::filesystem::path& manifest) {
 
 void load_run_weights(Module& module, const std::filesystem::path& path) {
   const std::filesystem::path file = weights_file(path);
+  require(!is_checkpoint(safetensors::File::read(file).metadata()), file.string(),
+          ": is the checkpoint of a run under way, not its weights; they come when the run ends (--resume goes on)");
   load_weights(module, file);
   require_finite_weights(module, file.string());
   if (file == path) return;

@@ -78,5 +78,13 @@ TEST(WrongFile, KnowsTheUsualKinds) {
   }
 }
 
+TEST(WrongFile, TakesAnyTextForAnExperiment) {
+  const auto for_experiment = [](std::string_view start) { return wrong_file(start, WantedFile::kExperiment); };
+  for (const char* const text : {"name: a\n", "{\"name\": 1}", "", "\xEF\xBB\xBFname: a\n"})
+    EXPECT_EQ(for_experiment(text), "") << text;
+  EXPECT_EQ(for_experiment("\x89PNG\r\n\x1A\n"), "this is an image, not an experiment in YAML");
+  EXPECT_EQ(for_experiment("<html>"), "this is a web page, perhaps instead of a download, not an experiment in YAML");
+}
+
 }  // namespace
 }  // namespace octet

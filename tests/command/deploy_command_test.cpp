@@ -107,7 +107,8 @@ TEST(OctetRun, NamesClassesFromAFile) {
   const std::string arguments = "run " + kModel + ' ' + OCTET_TEST_DATA + "/images/rgb.png --classes ";
   EXPECT_THAT(octet(arguments + names).output, HasSubstr(" %  n"));
   write_file_atomically(names, "one\ntwo\n");
-  EXPECT_THAT(octet(arguments + names).output, HasSubstr("the network has 10 classes, but there are 2 names"));
+  EXPECT_THAT(octet(arguments + names).output,
+              HasSubstr("the network has 10 classes, but 2 names were given for them"));
 }
 
 TEST(OctetRun, RefusesWhatDoesNotFit) {
@@ -139,6 +140,10 @@ TEST(OctetBench, RefusesWhatIsNoModel) {
   const Answer answer = octet("bench " + std::string(OCTET_TEST_DATA) + "/images/rgb.png");
   EXPECT_EQ(answer.exit_code, 1);
   EXPECT_THAT(answer.output, HasSubstr("rgb.png: this is an image, not an ONNX model"));
+  const std::string run = testing::TempDir();
+  const std::string advice = ": is a directory, not an ONNX model; octet deploy leaves that of a run in ";
+  EXPECT_THAT(octet("bench " + run).output, HasSubstr(run + advice + run + "deploy_model.onnx"));
+  EXPECT_THAT(octet("run " + run + " x.png").output, HasSubstr(run + advice));
 }
 
 }  // namespace

@@ -90,6 +90,18 @@ TEST_F(NetworkTest, IsRefusedBeforeTrainingIfItCouldNotBeDeployedUnlessToldOther
   EXPECT_FALSE(std::filesystem::exists(after / "log.jsonl"));
 }
 
+TEST_F(NetworkTest, IsNotMadeFromOneThatHasBeenQuantized) {
+  const RunDirectory retrained{fresh_path("retrained")};
+  Observer quiet;
+  train(tiny_retraining(run_.root), quiet, {.run_directory = retrained.root});
+  for (const std::string& weights : {retrained.root.string(), retrained.weights().string()})
+    EXPECT_EQ(error_text([&] {
+                first({{"quantization.weights", weights}});
+              }),
+              "quantization.weights: " + weights +
+                  " is a network that has been quantized already; name the float one that it was made from");
+}
+
 TEST_F(NetworkTest, TellsWhereAMistakeStands) {
   EXPECT_EQ(error_text([&] {
               first({{"quantization.definition", "{skip_layers: [fd]}"}});

@@ -50,6 +50,19 @@ TEST(ReadExperiment, NamesAFileThatIsNotThere) {
             path.string() + ": cannot open: No such file or directory");
 }
 
+TEST(ReadExperiment, SaysWhatElseWasGiven) {
+  const auto run = test::fresh_path("run");
+  std::filesystem::create_directories(run);
+  EXPECT_EQ(test::error_text([&] { read_experiment(run); }), run.string() + ": is a directory, not an experiment");
+  write_file_atomically(run / "experiment.json", "{}");
+  EXPECT_EQ(test::error_text([&] { read_experiment(run); }),
+            run.string() + ": is a directory, not an experiment; that of the run in it is " +
+                (run / "experiment.json").string());
+  const std::filesystem::path image = OCTET_TEST_DATA "/images/rgb.png";
+  EXPECT_EQ(test::error_text([&] { read_experiment(image); }),
+            image.string() + ": this is an image, not an experiment in YAML");
+}
+
 TEST(ReadExperiment, ReadsTheExperimentsOfTheProject) {
   for (const auto& entry : std::filesystem::directory_iterator(OCTET_SOURCE_DIR "/experiments"))
     EXPECT_EQ(read_experiment(entry.path()).name, entry.path().stem());

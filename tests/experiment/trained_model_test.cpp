@@ -103,6 +103,17 @@ TEST(TrainedModel, SaysThatARunIsNotComplete) {
       (directory / "weights.safetensors").string() + ": there is no such file; the run is not complete, resume it");
 }
 
+TEST(TrainedModel, SaysThatACheckpointHoldsNoWeightsForUse) {
+  const RunDirectory run{fresh_path()};
+  const std::atomic<bool> stop = true;
+  Observer quiet;
+  train(tiny_experiment(), quiet, {.run_directory = run.root, .stop = &stop});
+  EXPECT_EQ(error_text([&] { load_trained_model(run.checkpoint()); }),
+            run.checkpoint().string() +
+                ": is the checkpoint of a run under way, not its weights; they come when the run ends (--resume goes "
+                "on)");
+}
+
 TEST(TrainedModel, SaysThatThereIsNoRun) {
   const auto directory = fresh_path();
   std::filesystem::create_directories(directory);
