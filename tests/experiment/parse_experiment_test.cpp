@@ -80,6 +80,21 @@ TEST(ParseExperiment, TakesChannelsAndClassesFromTheData) {
   EXPECT_EQ(options("{kind: synthetic, train_samples: 1, test_samples: 1, channels: 2, classes: 7}").num_classes, 7);
 }
 
+TEST(ParseExperiment, ReadsWhatBecomesOfUnreadableImages) {
+  const auto lines = [](const std::string& more) {
+    return Lines{.data = "data: {kind: image_folder, train: a, test: b" + more + "}\n",
+                 .model = "model: {name: resnet20, num_classes: 2}\n"};
+  };
+  const auto skips = [&](const std::string& more) {
+    return std::get<ImageFolderSource>(parse(lines(more)).data).skip_unreadable;
+  };
+  EXPECT_FALSE(skips(""));
+  EXPECT_FALSE(skips(", on_unreadable: stop"));
+  EXPECT_TRUE(skips(", on_unreadable: skip"));
+  EXPECT_EQ(error_of(lines(", on_unreadable: skp")),
+            R"(e.yaml:2:62: data.on_unreadable: expected one of stop, skip, got "skp"; did you mean "skip"?)");
+}
+
 TEST(ParseExperiment, ReadsEverySchedule) {
   const auto schedule = [](const std::string& text) { return parse({.more = "schedule: " + text + "\n"}).schedule; };
   EXPECT_EQ(std::get<StepSpec>(schedule("{name: step, milestones: [2, 3], gamma: 0.2}").curve).milestones,
