@@ -48,6 +48,8 @@ constexpr std::string_view kUnpack = "unpack it first";
 constexpr Kind kGzip = {"a gzip file", kUnpack, kUnpack}, kTar = {"a tar archive", kUnpack, kUnpack},
                kZip = {"a zip archive", kUnpack, kUnpack}, kPacked = {"a packed file", kUnpack, kUnpack};
 constexpr Kind kImage = {"an image", ""};
+constexpr Kind kGif = {"a GIF image", ""}, kWebp = {"a WebP image", ""}, kTiff = {"a TIFF image", ""},
+               kHeif = {"a HEIF or AVIF image", ""};
 constexpr Kind kIdx = {"an IDX file, such as MNIST's images or labels", ""};
 constexpr std::string_view kTrain = "an experiment's network is in the run directory that octet train makes";
 constexpr Kind kJson = {"a JSON file", kTrain}, kText = {"a text file", kTrain};
@@ -68,8 +70,9 @@ constexpr Magic kMagic[] = {{"\x89HDF\r\n\x1A\n"sv, kHdf5},
                             {"7z\xBC\xAF\x27\x1C"sv, kPacked},
                             {"\x89PNG\r\n"sv, kImage},
                             {"\xFF\xD8\xFF"sv, kImage},
-                            {"GIF8"sv, kImage},
-                            {"RIFF"sv, kImage},
+                            {"GIF8"sv, kGif},
+                            {"II*\0"sv, kTiff},
+                            {"MM\0*"sv, kTiff},
                             {"\0\0\x08\x01"sv, kIdx},
                             {"\0\0\x08\x03"sv, kIdx},
                             {"\0\0\x08\x04"sv, kIdx}};
@@ -131,12 +134,19 @@ const Kind* kind_of(std::string_view start) {
     if (start.starts_with(magic.start)) return &magic.kind;
   if (start.starts_with("PK\3\4")) return &kind_of_zip(start);
   if (start.size() >= 8 && start.substr(4, 4) == "TFL3") return &kTfLite;
+  if (start.size() >= 12 && start.starts_with("RIFF") && start.substr(8, 4) == "WEBP") return &kWebp;
+  if (start.size() >= 12 && start.substr(4, 4) == "ftyp") return &kHeif;
   if (start.size() >= 2 && start[0] == '\x80' && byte_at(start, 1) >= 2 && byte_at(start, 1) <= 5) return &kPickle;
   if (start.starts_with("BM") && start.size() >= 10 && start.substr(6, 4) == "\0\0\0\0"sv) return &kImage;
   if (start.starts_with("\x08\x01\x12")) return &kTensorFlow;
   if (start.size() > kTarMark && start.substr(kTarMark).starts_with("ustar")) return &kTar;
   if (is_onnx(start)) return &kOnnx;
   return kind_of_text(start);
+}
+
+/// What helps whatever was wanted.
+std::string_view advice_for_data(const Kind& kind) {
+  return &kind == &kLfs || &kind == &kHtml ? kind.for_weights : std::string_view();
 }
 
 }  // namespace
@@ -153,10 +163,13 @@ std::string wrong_file(std::string_view start, WantedFile wanted) {
     case WantedFile::kOnnx:
       return kind == &kOnnx ? "" : answer(kOnnx.name, kind->for_onnx);
     case WantedFile::kExperiment:
+      return kind == &kText || kind == &kJson || kind == &kEmpty ? "" : answer("an experiment in YAML", "");
+    case WantedFile::kImage:
+      return kind == &kImage ? "" : answer("a PNG, JPEG or BMP image", advice_for_data(*kind));
+    case WantedFile::kIdx:
       break;
   }
-  const bool is_text = kind == &kText || kind == &kJson || kind == &kEmpty;
-  return is_text ? "" : answer("an experiment in YAML", "");
+  return kind == &kIdx ? "" : answer("an IDX file", advice_for_data(*kind));
 }
 
 }  // namespace octet

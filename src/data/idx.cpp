@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "octet/base/error.h"
+#include "octet/base/file_kind.h"
 #include "octet/base/gzip.h"
 
 namespace octet {
@@ -58,9 +59,12 @@ struct Length {
 /// `bytes` is the start of a file, or all of it.
 Header parse_header(std::string_view bytes, const Length& length, const std::string& source) {
   require(bytes.size() >= kFixedBytes, source, ": byte ", bytes.size(), ": an IDX header has at least 4 bytes");
-  require(byte_at(bytes, 0) == 0 && byte_at(bytes, 1) == 0, source,
-          ": byte 0: an IDX file starts with two zero bytes (", int{byte_at(bytes, 0)}, ", ", int{byte_at(bytes, 1)},
-          ")");
+  if (byte_at(bytes, 0) != 0 || byte_at(bytes, 1) != 0) {
+    const std::string wrong = wrong_file(bytes, WantedFile::kIdx);
+    require(wrong.empty(), source, ": ", wrong);
+    fail(source, ": byte 0: an IDX file starts with two zero bytes (", int{byte_at(bytes, 0)}, ", ",
+         int{byte_at(bytes, 1)}, ")");
+  }
   const std::uint8_t type = byte_at(bytes, 2);
   require(type == kUnsignedByte, source, ": byte 2: only IDX elements of type 8 (unsigned byte) are read (", int{type},
           ", ", element_type_name(type), ")");

@@ -38,6 +38,7 @@ void* limited_realloc(void* old, std::size_t size) {
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_kind.h"
 #include "octet/data/grey.h"
 #include "octet/data/jpeg_file.h"
 #include "octet/data/png_structure.h"
@@ -150,7 +151,11 @@ Size read_size(std::string_view bytes, const std::string& source) {
   allocation_limit = kDecoderState;
   const int known =
       stbi_info_from_memory(as_bytes(bytes), static_cast<int>(bytes.size()), &size.width, &size.height, &channels);
-  require(known != 0, source, ": not a readable PNG, JPEG or BMP image (", stbi_failure_reason(), ")");
+  if (known == 0) {
+    const std::string wrong = wrong_file(bytes, WantedFile::kImage);
+    require(wrong.empty(), source, ": ", wrong);
+    fail(source, ": not a readable PNG, JPEG or BMP image (", stbi_failure_reason(), ")");
+  }
   // A BMP whose rows go from the top to the bottom has a negative height.
   if (bytes.starts_with("BM") && size.height < 0 && size.height > std::numeric_limits<int>::min())
     size.height = -size.height;

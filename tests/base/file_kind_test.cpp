@@ -86,5 +86,24 @@ TEST(WrongFile, TakesAnyTextForAnExperiment) {
   EXPECT_EQ(for_experiment("<html>"), "this is a web page, perhaps instead of a download, not an experiment in YAML");
 }
 
+TEST(WrongFile, SaysWhatDataIsThatIsNotRead) {
+  const auto for_image = [](std::string_view start) { return wrong_file(start, WantedFile::kImage); };
+  const auto for_idx = [](std::string_view start) { return wrong_file(start, WantedFile::kIdx); };
+  for (const std::string& read : {"\x89PNG\r\n\x1A\n"s, "\xFF\xD8\xFF\xE0"s, "BM\x46\1\0\0\0\0\0\0"s})
+    EXPECT_EQ(for_image(read), "");
+  EXPECT_EQ(for_idx("\0\0\x08\1\0\0\0\1"s), "");
+  EXPECT_EQ(for_image("RIFF\x10\0\0\0WEBPVP8 "s), "this is a WebP image, not a PNG, JPEG or BMP image");
+  EXPECT_EQ(for_image("GIF89a"), "this is a GIF image, not a PNG, JPEG or BMP image");
+  EXPECT_EQ(for_image("II*\0\x08\0\0\0"s), "this is a TIFF image, not a PNG, JPEG or BMP image");
+  EXPECT_EQ(for_image("\0\0\0\x18"
+                      "ftypheic"s),
+            "this is a HEIF or AVIF image, not a PNG, JPEG or BMP image");
+  EXPECT_EQ(
+      for_image("version https://git-lfs.github.com/spec/v1\n"),
+      "this is a Git LFS pointer, not the file it stands for, not a PNG, JPEG or BMP image; `git lfs pull` in its "
+      "repository fetches the file itself");
+  EXPECT_EQ(for_idx("\x89PNG\r\n\x1A\n"), "this is an image, not an IDX file");
+}
+
 }  // namespace
 }  // namespace octet

@@ -65,7 +65,8 @@ TEST(Idx, SaysWhatIsWrongAndWhere) {
   } cases[] = {
       {"empty", "", "a.idx: byte 0: an IDX header has at least 4 bytes"},
       {"three bytes", std::string("\0\0\x08", 3), "a.idx: byte 3: an IDX header has at least 4 bytes"},
-      {"a gzip file that was not unpacked", kPacked, "a.idx: byte 0: an IDX file starts with two zero bytes (31, 139)"},
+      {"a gzip file that was not unpacked", kPacked, "a.idx: this is a gzip file, not an IDX file"},
+      {"bytes of no known kind", "\1\2\3\4", "a.idx: byte 0: an IDX file starts with two zero bytes (1, 2)"},
       {"signed bytes", idx(9, {1}, "a"),
        "a.idx: byte 2: only IDX elements of type 8 (unsigned byte) are read (9, signed byte)"},
       {"integers", idx(12, {1}, "aaaa"),

@@ -219,8 +219,9 @@ TEST(ImageFile, RefusesABmpThatEndsEarly) {
 TEST(ImageFile, RefusesOtherFormats) {
   EXPECT_EQ(decode_error(""), "a.img: not a readable PNG, JPEG or BMP image (empty file)");
   const auto refused = test::ends_in_library_words("a.img: not a readable PNG, JPEG or BMP image (");
-  EXPECT_THAT(decode_error("not an image"), refused);
-  EXPECT_THAT(decode_error("GIF89a" + std::string(100, 'x')), refused);
+  EXPECT_THAT(decode_error("\1\2\3"), refused);
+  EXPECT_EQ(decode_error("not an image"), "a.img: this is a text file, not a PNG, JPEG or BMP image");
+  EXPECT_EQ(decode_error("GIF89a" + std::string(100, 'x')), "a.img: this is a GIF image, not a PNG, JPEG or BMP image");
 }
 
 TEST(ImageFile, KeepsItsLimitsBeforeDecoding) {
