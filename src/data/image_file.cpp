@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // JPEG files go to jpeg_file.h. The decoders of PNG and BMP are stb_image's. They are lenient (missing bytes read as
 // zero, PNG checksums are skipped) and let a compressed stream grow without bound. So this file adds what keeps damaged
-// files from being trained on or from doing harm: png_structure.h first, then the size before decoding, a limit on
-// memory, and the end of the file.
+// files from being trained on or from doing harm: png_structure.h and plain_bmp.h first, then the size before
+// decoding, a limit on memory, and the end of the file.
 #include "octet/data/image_file.h"
 
 #include <algorithm>
@@ -41,6 +41,7 @@ void* limited_realloc(void* old, std::size_t size) {
 #include "octet/base/file_kind.h"
 #include "octet/data/grey.h"
 #include "octet/data/jpeg_file.h"
+#include "octet/data/plain_bmp.h"
 #include "octet/data/png_structure.h"
 
 namespace octet {
@@ -80,51 +81,13 @@ struct Size {
   int height = 0, width = 0;
 };
 
-constexpr std::string_view kReadForms =
-    "PNG, JPEG (also progressive and CMYK) and BMP without compression (1, 4, 8, 16, 24 or 32 bits) are read";
-
-std::uint32_t little_endian(std::string_view bytes, std::size_t offset) {
-  const unsigned char* at = as_bytes(bytes) + offset;
-  return std::uint32_t{at[0]} | std::uint32_t{at[1]} << 8 | std::uint32_t{at[2]} << 16 | std::uint32_t{at[3]} << 24;
-}
-
-// What a BMP says of its form. The old header of OS/2 has 12 bytes.
-struct BmpForm {
-  std::uint32_t header = 0, bits = 0, compression = 0, green_mask = 0;
-};
-constexpr std::uint32_t kOldHeader = 12;
-
-BmpForm bmp_form(std::string_view bytes) {
-  constexpr std::size_t kHeader = 14, kMasks = 54;
-  // Fields behind the end of a file are 0: it is refused as truncated, or has none.
-  const auto field = [&](std::size_t at) { return at + 4 <= bytes.size() ? little_endian(bytes, at) : 0; };
-  if (!bytes.starts_with("BM") || bytes.size() < kHeader + kOldHeader) return {};
-  const std::uint32_t header = field(kHeader);
-  if (header == kOldHeader) return {.header = header, .bits = field(22) >> 16};
-  return {.header = header, .bits = field(26) >> 16, .compression = field(30), .green_mask = field(kMasks + 4)};
-}
-
-// Forms that stb_image refuses without saying what is read, and palettes of OS/2, of which it misses four colours.
-void check_bmp_form(const BmpForm& form, const std::string& source) {
-  constexpr std::uint32_t kHeaders[] = {0, kOldHeader, 40, 56, 108, 124};  // 0: no BMP
-  constexpr const char* kCompressions[] = {"none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG"};
-  require(std::ranges::find(kHeaders, form.header) != std::end(kHeaders), source, ": byte 14: a BMP with a header of ",
-          form.header, " bytes; those of 12, 40, 56, 108 and 124 bytes are read");
-  require(form.header != kOldHeader || form.bits >= 24, source, ": byte 14: a BMP of OS/2 with a palette (", form.bits,
-          " bits); of OS/2 only those of 24 bits are read");
-  require(form.compression == 0 || form.compression == 3, source, ": byte 30: a BMP with compression ",
-          form.compression, " (",
-          form.compression < std::size(kCompressions) ? kCompressions[form.compression] : "unknown", "); ", kReadForms);
-}
-
 // 5 or 6 bits are spread to 0 to 255 by dividing, as Pillow does; stb_image repeats their first bits.
-void spread_16_bits(const BmpForm& form, Image& image) {
-  if (form.bits != 16 || image.channels != 3) return;
-  const bool six = form.compression == 3 && form.green_mask == 0x7e0;
-  if (form.compression == 3 && !six && form.green_mask != 0x3e0) return;  // Pillow reads no others
+void spread_16_bits(int green_bits, Image& image) {
+  if (green_bits == 0 || image.channels != 3) return;
   for (std::size_t i = 0; i < image.pixels.size(); ++i) {
     const int value = image.pixels[i];
-    image.pixels[i] = static_cast<std::uint8_t>(six && i % 3 == 1 ? (value >> 2) * 255 / 63 : (value >> 3) * 255 / 31);
+    const bool six = green_bits == 6 && i % 3 == 1;
+    image.pixels[i] = static_cast<std::uint8_t>(six ? (value >> 2) * 255 / 63 : (value >> 3) * 255 / 31);
   }
 }
 
@@ -178,10 +141,11 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const std::str
   require(!bytes.empty(), source, ": not a readable PNG, JPEG or BMP image (empty file)");
   if (is_jpeg(bytes)) return decode_jpeg(bytes, channels, source, limits);
   check_png_structure(bytes, source);
-  const BmpForm bmp = bmp_form(bytes);
-  check_bmp_form(bmp, source);
-  const std::string compacted = without_empty_png_data(bytes);
-  if (!compacted.empty()) bytes = compacted;
+  const std::size_t file_end = bytes.size();
+  const PlainBmp bmp = plain_bmp(bytes, source);
+  const std::string png = mended_png(bytes);
+  if (!bmp.bytes.empty()) bytes = bmp.bytes;
+  if (!png.empty()) bytes = png;
   const auto [height, width] = read_size(bytes, source);
   limits.check(height, width, source);
 
@@ -196,13 +160,13 @@ Image decode_image(std::string_view bytes, std::int64_t channels, const std::str
       stbi_load_from_callbacks(&callbacks, &reader, &decoded.width, &decoded.height, &file_channels,
                                /*desired_channels=*/0),
       &std::free);
-  require(!reader.past_end, source, ": byte ", bytes.size(), ": truncated image, the file ends before its pixels do");
+  require(!reader.past_end, source, ": byte ", file_end, ": truncated image, the file ends before its pixels do");
   require(pixels != nullptr, source, ": near byte ", reader.position, ": damaged image (", stbi_failure_reason(), ")");
   require(decoded.height == height && decoded.width == width, source, ": damaged image, its size is announced as ",
           height, 'x', width, " and as ", decoded.height, 'x', decoded.width);
   Image image{.height = height, .width = width, .channels = file_channels};
   image.pixels.assign(pixels.get(), pixels.get() + image.height * image.width * image.channels);
-  spread_16_bits(bmp, image);
+  spread_16_bits(bmp.green_bits, image);
   return in_channels(std::move(image), channels);
 }
 

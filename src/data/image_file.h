@@ -22,9 +22,9 @@ struct ImageLimits {
 
 /// Decodes a PNG, JPEG or BMP file that lies in memory, to `channels` = 1 (grey) or 3 (red, green, blue); other colour
 /// models are converted, colours to grey as Pillow's convert("L") does; transparency is dropped, 16-bit samples lose
-/// their lower half. Of BMP, forms without compression are read, but OS/2's palettes are not. `source` names the file
-/// in errors. Throws Error for another format, for sizes beyond `limits`, and for truncated or damaged files (a PNG by
-/// its checksums, a JPEG where its decoder sees it).
+/// their lower half. Of BMP, all forms without compression are read; an index without a colour is black. `source` names
+/// the file in errors. Throws Error for another format, for sizes beyond `limits`, and for truncated or damaged files
+/// (a PNG by its checksums, a JPEG where its decoder sees it).
 Image decode_image(std::string_view bytes, std::int64_t channels, const std::string& source,
                    const ImageLimits& limits = {});
 

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
 constexpr std::size_t kChunkFrame = 12;  // length, type and checksum around the data of a chunk
+constexpr std::size_t kColourType = 25;  // where it stands in the file
+constexpr char kIndexed = 3;
+constexpr std::size_t kLongestPalette = 3 * 256;
 
 std::size_t big_endian(std::string_view bytes, std::size_t offset) {
   std::size_t value = 0;
@@ -34,7 +37,7 @@ struct Chunk {
 
 // What has been seen of a PNG; the decoder behind relies on this order.
 struct Order {
-  bool header = false, palette = false, data = false, data_ended = false;
+  bool header = false, is_indexed = false, palette = false, data = false, data_ended = false;
   std::size_t data_bytes = 0;
 
   void add(const Chunk& chunk, std::string_view bytes, const std::string& source) {
@@ -48,11 +51,15 @@ struct Order {
       const std::string_view at = bytes.substr(chunk.offset + 8);
       check(known_kind(at[8], at[9]), text("depth ", int{at[8]}, " does not go with colour type ", int{at[9]}));
       header = true;
+      is_indexed = at[9] == kIndexed;
     } else if (chunk.type == "PLTE") {
       check(!palette && !data, "PLTE comes twice or behind the data");
+      check(chunk.length > 0 && chunk.length <= kLongestPalette && chunk.length % 3 == 0,
+            text("a palette of ", chunk.length, " bytes"));
       palette = true;
     } else if (chunk.type == "IDAT") {
       check(!data_ended, "its IDAT chunks do not follow each other");
+      check(palette || !is_indexed, "there is no palette in front of the data");
       data = true;
       data_bytes += chunk.length;
     } else if (chunk.type == "IEND") {
@@ -86,17 +93,26 @@ void check_png_structure(std::string_view bytes, const std::string& source) {
   }
 }
 
-std::string without_empty_png_data(std::string_view bytes) {
-  constexpr std::string_view kEmpty("\0\0\0\0IDAT", 8);
-  if (!bytes.starts_with(kSignature) || bytes.find(kEmpty) == std::string_view::npos) return {};
-  std::string kept(kSignature);
+std::string mended_png(std::string_view bytes) {
+  constexpr std::string_view kEmpty("\0\0\0\0IDAT", 8), kWholePalette("\0\0\3\0PLTE", 8), kNoChecksum("\0\0\0\0", 4);
+  if (!bytes.starts_with(kSignature)) return {};
+  const bool is_indexed = bytes[kColourType] == kIndexed;
+  if (!is_indexed && bytes.find(kEmpty) == std::string_view::npos) return {};
+  std::string mended(kSignature);
   for (std::size_t offset = kSignature.size(); bytes.size() - offset >= kChunkFrame;) {
     const std::string_view chunk = bytes.substr(offset, kChunkFrame + big_endian(bytes, offset));
-    if (!chunk.starts_with(kEmpty)) kept += chunk;
+    const std::string_view type = chunk.substr(4, 4);
     offset += chunk.size();
-    if (chunk.substr(4, 4) == "IEND") break;
+    if (is_indexed && type == "PLTE") {
+      std::string colours(chunk.substr(8, chunk.size() - kChunkFrame));
+      colours.resize(kLongestPalette);
+      mended.append(kWholePalette).append(colours).append(kNoChecksum);  // it is checked already
+    } else if (!chunk.starts_with(kEmpty)) {
+      mended += chunk;
+    }
+    if (type == "IEND") break;
   }
-  return kept;
+  return mended;
 }
 
 }  // namespace octet

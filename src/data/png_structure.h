@@ -8,11 +8,13 @@
 namespace octet {
 
 /// Walks the chunks of a PNG to its end. Throws Error (source, byte offset) if one is cut off or fails its checksum, if
-/// they are not in an order or the header not of a kind that PNG allows, and if there is no data. Other files pass.
+/// they are not in an order or the header not of a kind that PNG allows, if there is no data, and if there is no
+/// palette where the data needs one. Other files pass.
 void check_png_structure(std::string_view bytes, const std::string& source);
 
-/// A copy of a PNG that passed, without its IDAT chunks of no bytes, which PNG allows and stb_image does not expect
-/// (it copies to null). Empty if there are none, and for other files.
-std::string without_empty_png_data(std::string_view bytes);
+/// A copy of a PNG that passed, as stb_image can read it: without IDAT chunks of no bytes, which PNG allows (stb_image
+/// copies them to null), and with 256 colours in a palette, where those that the file lacks are black, as in Pillow
+/// (in stb_image they are what memory held). Empty if the file needs none of this, and for other files.
+std::string mended_png(std::string_view bytes);
 
 }  // namespace octet

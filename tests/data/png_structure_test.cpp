@@ -50,10 +50,10 @@ TEST(PngStructure, TakesOutDataChunksWithoutBytes) {
   const Image image = decode_image(sample("rgb.png"), 3, "a.png");
   for (const std::string& data : {empty + first + second, first + empty + empty + second, first + second + empty}) {
     EXPECT_EQ(png_error(png.start + data + end), "no error");
-    EXPECT_EQ(without_empty_png_data(png.start + data + end), png.start + first + second + end);
+    EXPECT_EQ(mended_png(png.start + data + end), png.start + first + second + end);
     EXPECT_EQ(decode_image(png.start + data + end, 3, "a.png"), image);
   }
-  EXPECT_EQ(without_empty_png_data(sample("rgb.png")), "");
+  EXPECT_EQ(mended_png(sample("rgb.png")), "");
 }
 
 TEST(PngStructure, RefusesOrdersThatPngDoesNotAllow) {
@@ -79,6 +79,11 @@ TEST(PngStructure, RefusesOrdersThatPngDoesNotAllow) {
   EXPECT_EQ(png_error(signature + chunk("CgBI", "abcd") + png.start.substr(8) + data + end),
             "a.png: byte 8: damaged PNG, an iPhone's own form (CgBI), which is no PNG");
   EXPECT_EQ(with_kind(2, 2), "a.png: byte 8: damaged PNG, depth 2 does not go with colour type 2");
+  EXPECT_EQ(with_kind(8, 3), "a.png: byte 33: damaged PNG, there is no palette in front of the data");
+  EXPECT_EQ(png_error(png.start + chunk("PLTE", "abcd") + data + end),
+            "a.png: byte 33: damaged PNG, a palette of 4 bytes");
+  EXPECT_EQ(png_error(png.start + chunk("PLTE", std::string(771, 'a')) + data + end),
+            "a.png: byte 33: damaged PNG, a palette of 771 bytes");
   EXPECT_EQ(with_kind(16, 3), "a.png: byte 8: damaged PNG, depth 16 does not go with colour type 3");
   for (const char depth : {1, 2, 4, 8, 16}) EXPECT_EQ(with_kind(depth, 0), "no error");
 }

@@ -3,7 +3,7 @@
 """Small BMP and PNG files of every kind, and what Pillow (10.4.0) reads from them, in colour and in grey, by CRC-32.
 
 Left out are kinds that are meant to differ: Pillow cuts grey of 16 bits at 255 where Octet takes the upper half, and it
-does not read some bit fields. What Octet refuses is in the file without results.
+does not read some bit fields.
 """
 
 import io
@@ -80,6 +80,27 @@ for d in (8,16):
     png(f'rgb{d}',d,2); png(f'ga{d}',d,4); png(f'rgba{d}',d,6); png(f'rgb{d}t',d,2,trns=b'\0\1\0\2\0\3')
 for d in (1,2,4,8): png(f'p{d}',d,3,plte=P[:3*(1<<d)]); png(f'p{d}t',d,3,plte=P[:3*(1<<d)],trns=b'\x10\x80')
 png('one',1,0,w=1,h=1)
+# Palettes shorter than the indexes, gaps in front of the pixels, colours of a BMP that has no need of them, bit fields
+# in every header. Behind all others, so that those stay what they are.
+def indexes(n, size): return bytes(random.randrange(256) for _ in range((W*n+7)//8)).ljust(size,b'\0')
+def short_bmp(name,bpp,colours,hdr=40,gap=0,declared=None):
+    row=((W*bpp+31)//32)*4; data=b''.join(indexes(bpp,row) for _ in range(H))
+    palette=b''.join(bytes(random.randrange(256) for _ in range(3))+(b'' if hdr==12 else b'\0') for _ in range(colours))
+    h=struct.pack('<IHHHH',12,W,H,1,bpp) if hdr==12 else struct.pack('<IiiHHIIiiII',hdr,W,H,1,bpp,0,len(data),2835,2835,colours,0).ljust(hdr,b'\0')
+    off=14+len(h)+len(palette)+gap
+    FILES[f'{name}.bmp']=b'BM'+struct.pack('<IHHI',off+len(data),0,0,off)+h+palette+b'\xab'*gap+data
+for bpp,n in ((1,1),(4,9),(8,3),(8,200)):
+    short_bmp(f'short{bpp}_{n}',bpp,n); short_bmp(f'short{bpp}_{n}_gap',bpp,n,gap=12); short_bmp(f'short{bpp}_{n}_h64',bpp,n,hdr=64)
+for bpp in (16,24,32): short_bmp(f'gap{bpp}',bpp,0,gap=6); short_bmp(f'colours{bpp}',bpp,4)
+short_bmp('os2_16',16,0,hdr=12); short_bmp('os2_32',32,0,hdr=12)
+for hdr in (52,56,108): bmp(f'bf565_{hdr}',16,hdr=hdr,comp=3,masks=(0xf800,0x7e0,0x1f))
+bmp('bf555_a',16,hdr=108,comp=3,masks=(0x7c00,0x3e0,0x1f,0x8000))
+bmp('bf32_56',32,hdr=56,comp=3,masks=(0xff0000,0xff00,0xff,0xff000000)); bmp('bf32_0',32,comp=3,masks=(0,0,0))
+bmp('bf24',24,comp=3,masks=(0xff0000,0xff00,0xff))
+def short_png(name,depth,colours,trns=None):
+    raw=b''.join(b'\0'+indexes(depth,0) for _ in range(H))
+    FILES[f'{name}.png']=b'\x89PNG\r\n\x1a\n'+ch(b'IHDR',struct.pack('>IIBBBBB',W,H,depth,3,0,0,0))+ch(b'PLTE',P[:3*colours])+(ch(b'tRNS',trns) if trns else b'')+ch(b'IDAT',zlib.compress(raw))+ch(b'IEND',b'')
+for depth,n in ((1,1),(2,3),(4,9),(8,1),(8,200)): short_png(f'pshort{depth}_{n}',depth,n); short_png(f'pshort{depth}_{n}t',depth,n,trns=b'\x10\x80\x20')
 
 
 def pillow(data, mode):
@@ -87,9 +108,7 @@ def pillow(data, mode):
 
 
 def case(name, data):
-    refused = name.startswith(("h52", "h64", "os2_1", "os2_4", "os2_8"))
-    results = {} if refused else {"colour": pillow(data, "RGB"), "grey": pillow(data, "L")}
-    return {"name": name, "file": data.hex(), **results}
+    return {"name": name, "file": data.hex(), "colour": pillow(data, "RGB"), "grey": pillow(data, "L")}
 
 
 write_json(os.path.join(HERE, "image_kinds.json"), {"images": [case(n, d) for n, d in sorted(FILES.items())]})
