@@ -42,7 +42,11 @@ void set_int8_constants(Int8Conv& conv, float input_scale, const QuantizedConsta
   // Weights of a transposed convolution in groups have one scale for the same channel of every group.
   const auto weight_scale = [&](std::size_t c) { return weight.scales[c % weight.scales.size()]; };
   std::vector<float>& scales = conv.epilogue.scale;
-  for (std::size_t c = 0; c < channels; ++c) scales.push_back(input_scale * weight_scale(c));
+  for (std::size_t c = 0; c < channels; ++c) {
+    scales.push_back(input_scale * weight_scale(c));
+    require(std::isfinite(scales[c]), "the scales ", input_scale, " of the input and ", weight_scale(c), " of channel ",
+            c, " have a product that is not finite");
+  }
   conv.epilogue.bias.assign(channels, 0.0F);
   if (bias < 0) return;
   if (const auto integers = constants.integer_bias(bias, scales)) {

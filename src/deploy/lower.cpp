@@ -231,8 +231,7 @@ std::vector<float> Lowering::float_bias(std::int64_t channels) {
 
 SharedConstants::Floats Lowering::weights(int v, bool transposed) {
   return shared_.floats(v, transposed, [&]() -> SharedConstants::Floats {
-    const auto* const plain = value(v).data ? std::get_if<std::vector<float>>(value(v).data.get()) : nullptr;
-    if (plain && !transposed) return {value(v).data, plain};  // the model's own
+    if (value(v).data && !transposed) return {value(v).data, &constants_.stored_floats(v)};  // the model's own
     count_constants(element_count(shape_of(v)) * 4);
     std::vector<float> values = constants_.floats(v);
     if (transposed) values = transpose(values, shape_of(v));
@@ -378,6 +377,9 @@ void Lowering::batch_norm() {
   const double eps = attribute(*node_, "eps", 1e-5);
   for (std::size_t c = 0; c < gamma.size(); ++c)
     work.scale.push_back(gamma[c] * static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance[c]) + eps)));
+  for (std::size_t c = 0; c < gamma.size(); ++c)
+    require(std::isfinite(work.scale[c]), "channel ", c, " has the variance ", variance[c], " and the weight ",
+            gamma[c], ", whose quotient is not finite");
   define_real(add_step("batch_norm", std::move(work), {{real(input(0)), {}}}, shape_of(node_->output), false));
 }
 

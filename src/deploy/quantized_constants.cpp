@@ -31,6 +31,13 @@ const std::vector<float>& floats_of(const Value& value) {
 
 constexpr std::int64_t kMostScales = std::int64_t{1} << 26;  // many nodes may read one constant, and each keeps a copy
 
+// A clip, a ReLU or a grid behind it can hide such a value, so that no result would show it.
+void require_finite(const std::vector<float>& values, const std::string& name) {
+  const auto found = std::ranges::find_if_not(values, [](float v) { return std::isfinite(v); });
+  require(found == values.end(), in_quotes(name), ": value ", found - values.begin(), " of ", values.size(),
+          " is not finite");
+}
+
 bool is_scale(float scale) { return std::isfinite(scale) && scale > 0.0F; }
 
 template <typename T>
@@ -94,7 +101,7 @@ const QuantizedConstant* ConstantReader::quantized(int value) const {
 
 std::vector<float> ConstantReader::floats(int value) const {
   const QuantizedConstant* const c = quantized(value);
-  if (!c) return floats_of(constant(value, "a constant for"));
+  if (!c) return stored_floats(value);
   const std::vector<std::int64_t> q = integers(*c->q);
   std::size_t inner = 1;  // values after which the scale changes
   for (std::size_t i = c->axis + 1; i < c->q->shape.size(); ++i) inner *= static_cast<std::size_t>(c->q->shape[i]);
@@ -103,6 +110,14 @@ std::vector<float> ConstantReader::floats(int value) const {
     const std::size_t channel = i / inner % c->scales.size();
     values.push_back(static_cast<float>(q[i] - c->zero_points[channel]) * c->scales[channel]);
   }
+  require_finite(values, graph_.values[static_cast<std::size_t>(value)].name);
+  return values;
+}
+
+const std::vector<float>& ConstantReader::stored_floats(int value) const {
+  const Value& found = constant(value, "a constant for");
+  const std::vector<float>& values = floats_of(found);
+  require_finite(values, found.name);
   return values;
 }
 

@@ -37,8 +37,10 @@ class ConstantReader {
   void define(const Node& node);
   /// What define() noted for a value, or null.
   const QuantizedConstant* quantized(int value) const;
-  /// A constant's values, dequantized if need be. Throws Error if it is none.
+  /// A constant's values, dequantized if need be. Throws Error if it is none, or if one of them is not finite.
   std::vector<float> floats(int value) const;
+  /// The same of one that is stored in floats, where it lies.
+  const std::vector<float>& stored_floats(int value) const;
 
   /// Scale and zero point of a quantize or dequantize node over activations. Throws Error unless there is one of each,
   /// the scale is finite and positive, and the type is int8 or uint8.

@@ -44,7 +44,8 @@ IntegerLayer integer_layer(const char* layer, const kernels::ChannelView& view, 
   for (std::size_t c = 0; c < outputs; ++c) {
     const float factor = norm ? norm->factor[c] : 1.0F;
     const float scale = std::fabs(weight_scales.size() == 1 ? weight_scales[0] : weight_scales[c]) * std::fabs(factor);
-    require(std::isfinite(scale), layer, ": the scale of output channel ", c, " must be finite (scale ", scale, ")");
+    require(std::isfinite(input_scale * scale), layer, ": the scale of output channel ", c, " must be finite (scale ",
+            scale, ", input scale ", input_scale, ")");
     made.scales.push_back(scale);
     const float own = bias.empty() ? 0.0F : bias[c];
     made.float_bias.push_back(norm ? (own - norm->mean[c]) * factor + norm->beta[c] : own);

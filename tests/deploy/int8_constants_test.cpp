@@ -134,7 +134,16 @@ TEST(Int8Constants, RefuseABiasThatIsNotFinite) {
   bias.data = std::make_shared<const ConstantData>(std::vector<float>{0.0F, 0.0F, NAN, 0.0F});
   const std::string error =
       test::error_text([&] { Model::parse(write_onnx(graph), "nan").run(input_of(layer, 1.0F), 2); });
-  EXPECT_NE(error.find("the bias nan of channel 2 does not fit int32 on any scale"), std::string::npos) << error;
+  EXPECT_NE(error.find('"' + bias.name + "\": value 2 of 4 is not finite"), std::string::npos) << error;
+}
+
+TEST(Int8Constants, RefuseScalesWhoseProductIsNotFinite) {
+  const Layer& layer = kLayers[0];
+  const Graph graph = graph_of(layer, 2.0F, 3e38F, false, false);
+  const std::string error = test::error_text([&] { Model::parse(write_onnx(graph), "m.onnx"); });
+  EXPECT_NE(error.find("the scales 2 of the input and 3e+38 of channel 2 have a product that is not finite"),
+            std::string::npos)
+      << error;
 }
 
 }  // namespace

@@ -162,6 +162,29 @@ TEST(Model, RefusesQuantizationItCannotMean) {
             "m.onnx.quantize_0 (quantize): activations must be int8 or uint8");
 }
 
+// What follows can hide such a value: here everything that is not finite becomes 6.
+TEST(Model, RefusesConstantsThatAreNotFinite) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  using Floats = std::vector<float>;
+  const auto layer = [](Floats weight, Floats bias) {
+    GraphBuilder b;
+    const int y = b.node("linear", {b.input("x", {-1, 2}), b.constant({1, 2}, weight), b.constant({1}, bias)}, {});
+    return b.finish({b.node("relu6", {y}, {})});
+  };
+  EXPECT_EQ(error_of(layer({1, kInf}, {0})), "m.onnx.linear_0 (linear): \"constant_0\": value 1 of 2 is not finite");
+  EXPECT_EQ(error_of(layer({1, 2}, {NAN})), "m.onnx.linear_0 (linear): \"constant_1\": value 0 of 1 is not finite");
+  const auto norm = [](float variance) {
+    GraphBuilder b;
+    std::vector<int> inputs = {b.input("x", {-1, 1, 2, 2})};
+    for (const float v : {1.0F, 0.0F, 0.0F, variance}) inputs.push_back(b.constant({1}, Floats{v}));
+    return b.finish({b.node("batch_norm", inputs, {})});
+  };
+  EXPECT_EQ(error_of(norm(kInf)), "m.onnx.batch_norm_0 (batch_norm): \"constant_3\": value 0 of 1 is not finite");
+  EXPECT_EQ(error_of(norm(-1)),
+            "m.onnx.batch_norm_0 (batch_norm): channel 0 has the variance -1 and the weight 1, whose quotient is not "
+            "finite");
+}
+
 TEST(Model, TakesTheBiasOfAnAddition) {
   GraphBuilder b;
   const int x = b.input("x", {-1, 2});
