@@ -119,8 +119,7 @@ Tensor Conv2d::apply(const Tensor& x, const Tensor& weight, const Tensor& bias) 
 }
 
 std::unique_ptr<Module> Conv2d::clone() const {
-  Rng unused(0);
-  return copy_state_to(std::make_unique<Conv2d>(options_, unused));
+  return copy_state_to(std::make_unique<Conv2d>(options_, copy_of(weight_), copy_of(bias_)));
 }
 
 ConvTranspose2d::ConvTranspose2d(Options options) : options_(options) {
@@ -161,8 +160,7 @@ Tensor ConvTranspose2d::apply(const Tensor& x, const Tensor& weight, const Tenso
 }
 
 std::unique_ptr<Module> ConvTranspose2d::clone() const {
-  Rng unused(0);
-  return copy_state_to(std::make_unique<ConvTranspose2d>(options_, unused));
+  return copy_state_to(std::make_unique<ConvTranspose2d>(options_, copy_of(weight_), copy_of(bias_)));
 }
 
 Linear::Linear(Options options) : options_(options) {
@@ -187,8 +185,7 @@ Tensor Linear::apply(const Tensor& x, const Tensor& weight, const Tensor& bias) 
 }
 
 std::unique_ptr<Module> Linear::clone() const {
-  Rng unused(0);
-  return copy_state_to(std::make_unique<Linear>(options_, unused));
+  return copy_state_to(std::make_unique<Linear>(options_, copy_of(weight_), copy_of(bias_)));
 }
 
 }  // namespace octet

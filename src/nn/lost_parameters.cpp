@@ -25,6 +25,12 @@ Names names_read(const Graph& graph) {
   return names;
 }
 
+/// Under all their names: one that two modules share has two, and a trace knows the first.
+void add_parameters(const Module& module, const std::string& prefix, std::vector<NamedTensor>& all) {
+  for (const auto& [name, tensor] : module.own_parameters()) all.push_back({prefix + name, tensor});
+  for (const auto& child : module.children()) add_parameters(child->module(), prefix + child->name() + '.', all);
+}
+
 bool is_layer(const Node& node) { return node.op == "conv2d" || node.op == "conv_transpose2d" || node.op == "linear"; }
 
 }  // namespace
@@ -38,8 +44,8 @@ std::vector<std::string> lost_parameters(const Module& module, const Graph& eval
   for (const Node& node : live.nodes)
     if (is_layer(node) && std::ranges::find(whole, node.module) != whole.end()) prefixes.push_back(node.module + '.');
 
-  // Tensors rather than names: one that two modules share has two names, and a trace knows the first.
-  const std::vector<NamedTensor> parameters = module.named_parameters();
+  std::vector<NamedTensor> parameters;
+  add_parameters(module, "", parameters);
   std::set<const void*> saved_tensors, seen_tensors;
   for (const auto& [name, tensor] : parameters) {
     const bool in_whole =

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <typeinfo>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
@@ -39,20 +40,6 @@ std::vector<NamedTensor> collect(const Module& root, const std::vector<NamedTens
     for (const auto& [name, tensor] : (module.*own)()) all.push_back({join(path, name), tensor});
   });
   return all;
-}
-
-void copy_tensors(const std::vector<NamedTensor>& from, const std::vector<NamedTensor>& to, const std::string& type) {
-  require(from.size() == to.size(), type, ": clone: the new module has ", to.size(), " tensors, this one ",
-          from.size());
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    const Tensor& source = from[i].tensor;
-    Tensor target = to[i].tensor;
-    require(from[i].name == to[i].name && source.shape() == target.shape() && source.layout() == target.layout(), type,
-            ": clone: the new module has ", to[i].name, ' ', target.shape(), " where this one has ", from[i].name, ' ',
-            source.shape());
-    std::ranges::copy(source.values(), target.mutable_values().begin());
-    target.set_requires_grad(source.requires_grad());
-  }
 }
 
 }  // namespace
@@ -110,7 +97,12 @@ std::string Module::type_name() const {
 
 std::unique_ptr<Module> Module::clone() const { fail(type_name(), ": clone: this class does not override clone()"); }
 
-std::vector<NamedTensor> Module::named_parameters() const { return collect(*this, &Module::own_parameters); }
+std::vector<NamedTensor> Module::named_parameters() const {
+  std::vector<NamedTensor> all = collect(*this, &Module::own_parameters);
+  std::unordered_set<const void*> seen;
+  std::erase_if(all, [&](const NamedTensor& named) { return !seen.insert(named.tensor.body().get()).second; });
+  return all;
+}
 
 std::vector<Tensor> Module::parameters() const {
   std::vector<Tensor> tensors;
@@ -233,8 +225,8 @@ std::int64_t& Module::add_counter(std::string name, bool in_weights) {
   return counters_.emplace_back(std::make_unique<Counter>(Counter{std::move(name), in_weights}))->value;
 }
 
-// The copies of a tree's modules while copy_state_to() makes them, which it does from the root down. When it returns to
-// the root, links between modules are set to the copies.
+// The copies of a tree's modules and tensors while copy_state_to() makes them, which it does from the root down. When
+// it returns to the root, links between modules are set to the copies.
 class CopiedTree {
  public:
   CopiedTree() : outer_(current) {
@@ -250,6 +242,31 @@ class CopiedTree {
     CopiedTree& tree = outer_ ? *outer_ : *this;
     tree.copies_.emplace(&original, &copy);
     if (!outer_) relink();
+  }
+
+  static Tensor copy_of(const Tensor& original) {
+    if (!current || !original.defined()) return original.defined() ? original.clone() : Tensor();
+    const auto known = current->tensors_.find(original.body().get());
+    if (known != current->tensors_.end()) return known->second;
+    return current->tensors_.emplace(original.body().get(), original.clone()).first->second;
+  }
+
+  void copy(const std::vector<NamedTensor>& from, const std::vector<NamedTensor>& to, const std::string& type) {
+    CopiedTree& tree = outer_ ? *outer_ : *this;
+    require(from.size() == to.size(), type, ": clone: the new module has ", to.size(), " tensors, this one ",
+            from.size());
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const Tensor& source = from[i].tensor;
+      Tensor target = to[i].tensor;
+      require(from[i].name == to[i].name && source.shape() == target.shape() && source.layout() == target.layout(),
+              type, ": clone: the new module has ", to[i].name, ' ', target.shape(), " where this one has ",
+              from[i].name, ' ', source.shape());
+      require(tree.tensors_.emplace(source.body().get(), target).first->second.same_as(target), type,
+              ": clone: ", from[i].name,
+              " is also a tensor of another module, but its copy is not; make the new module with ", "copy_of() of it");
+      std::ranges::copy(source.values(), target.mutable_values().begin());
+      target.set_requires_grad(source.requires_grad());
+    }
   }
 
  private:
@@ -275,14 +292,17 @@ class CopiedTree {
   inline static thread_local CopiedTree* current = nullptr;
   CopiedTree* const outer_;
   std::unordered_map<const Module*, Module*> copies_;
+  std::unordered_map<const void*, Tensor> tensors_;  // by the body of the original
 };
+
+Tensor Module::copy_of(const Tensor& tensor) { return CopiedTree::copy_of(tensor); }
 
 std::unique_ptr<Module> Module::copy_state_to(std::unique_ptr<Module> to) const {
   CopiedTree tree;
   const std::string type = type_name();
   require(to != nullptr && typeid(*to) == typeid(*this), type, ": clone: the new module is no ", type);
-  copy_tensors(parameters_, to->parameters_, type);
-  copy_tensors(buffers_, to->buffers_, type);
+  tree.copy(parameters_, to->parameters_, type);
+  tree.copy(buffers_, to->buffers_, type);
   require(counters_.size() == to->counters_.size(), type, ": clone: the new module has other counters");
   for (std::size_t i = 0; i < counters_.size(); ++i) to->counters_[i]->value = counters_[i]->value;
   to->training_ = training_;

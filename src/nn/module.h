@@ -99,9 +99,11 @@ class Module {
   virtual std::string type_name() const;
   /// A module of the same make with copies of all parameters, buffers, modes and children (also replaced ones).
   /// A class that wants it writes `return copy_state_to(std::make_unique<MyBlock>(options_, rng));`; without, Error.
+  /// Tensors that modules of the tree share are shared by their copies: see copy_of().
   virtual std::unique_ptr<Module> clone() const;
 
-  /// All trainable tensors of the tree in registration order, depth first, with dotted names.
+  /// All trainable tensors of the tree in registration order, depth first, with dotted names. One that modules share
+  /// comes once, under its first name.
   std::vector<NamedTensor> named_parameters() const;
   std::vector<Tensor> parameters() const;
   /// All saved but not trained tensors (running statistics), likewise.
@@ -152,7 +154,11 @@ class Module {
   Tensor add_buffer(std::string name, Tensor tensor);
   /// Registers a saved integer, 0 at first; the reference lives as long as the module.
   std::int64_t& add_counter(std::string name, bool in_weights = true);
-  /// Copies this module's values, mode and children into `to`, a module of the same make; returns `to`.
+  /// For clone() of a class that is made around tensors which other modules may share: the copy of a tensor, the same
+  /// one wherever it is asked for while a tree is copied. Undefined for an undefined one.
+  static Tensor copy_of(const Tensor& tensor);
+  /// Copies this module's values, mode and children into `to`, a module of the same make; returns `to`. Throws Error if
+  /// it shares a tensor with another module of the tree and `to` does not share its copy.
   std::unique_ptr<Module> copy_state_to(std::unique_ptr<Module> to) const;
   /// Where the module of the copied tree is that stands for one of the original; Error if that is not in the tree.
   using CopyOf = std::function<Module&(const Module& original)>;

@@ -262,8 +262,8 @@ std::string Qat<Layer>::type_name() const {
 
 template <typename Layer>
 std::unique_ptr<Module> Qat<Layer>::clone() const {
-  Rng unused(0);
-  std::unique_ptr<Qat> copy(new Qat(Layer(layer_.options(), unused), config_, origin_, acts_ ? nullptr : &owner()));
+  const Layer layer(layer_.options(), copy_of(layer_.weight()), copy_of(layer_.bias()));
+  std::unique_ptr<Qat> copy(new Qat(layer, config_, origin_, acts_ ? nullptr : &owner()));
   if (acts_) copy->acts_->copy_observations(*acts_);
   copy->evaluation_sets_clips_ = evaluation_sets_clips_;
   return copy_state_to(std::move(copy));

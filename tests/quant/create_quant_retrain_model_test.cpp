@@ -11,12 +11,15 @@
 
 #include "octet/autograd/tape.h"
 #include "octet/base/file.h"
+#include "octet/deploy/model.h"
 #include "octet/nn/layers.h"
 #include "octet/nn/models.h"
 #include "octet/nn/optim.h"
+#include "octet/nn/sequential.h"
 #include "octet/nn/state.h"
 #include "octet/quant/create_quant_retrain_config.h"
 #include "octet/quant/qat_layers.h"
+#include "octet/quant/save_quant_retrain_model.h"
 #include "support/error_text.h"
 
 namespace octet {
@@ -111,6 +114,27 @@ TEST_F(CreateQuantRetrainModel, EvaluatesLearnedScalesBeforeTheyHaveBegunToLearn
   model->eval();
   const NoGrad no_grad;
   for (const float v : (*model)(x_).to_vector()) EXPECT_TRUE(std::isfinite(v));
+}
+
+// Two layers around one weight stay as they are (neither could be quantized alone), and train it together.
+TEST_F(CreateQuantRetrainModel, KeepsSharedWeightsShared) {
+  const Conv2d::Options options{.in_channels = 3, .out_channels = 3, .kernel_size = 3, .padding = 1};
+  Sequential net;
+  net.append<Conv2d>(options, rng_);
+  const auto& first = dynamic_cast<Conv2d&>(net.at("0"));
+  net.append(std::make_unique<Conv2d>(options, first.weight(), first.bias())).append<Conv2d>(options, rng_);
+  create_quant_retrain_config(config_, net, x_);
+  const auto model = create_quant_retrain_model(config_, net, record_, x_);
+  EXPECT_EQ(model->at("2").type_name(), "Conv2dQAT");
+  train(*model, 2);
+  const auto weight = [&](const char* path) { return model->at(path).own_parameters()[0].tensor; };
+  EXPECT_TRUE(weight("0").same_as(weight("1")));
+  EXPECT_FALSE(weight("0").same_as(first.weight()));
+
+  model->eval();
+  const SavedModels saved = save_quant_retrain_model(config_, *model, record_, folder_ / "tied", x_);
+  const NoGrad no_grad;
+  EXPECT_EQ(deploy::Model::load(saved.deploy).run(x_.to_nchw(), 4), (*model)(x_).to_nchw());
 }
 
 TEST_F(CreateQuantRetrainModel, LeavesDisabledLayersAsTheyAre) {
