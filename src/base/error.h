@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "octet/base/float_environment.h"
+
 namespace octet {
 
 /// Thrown for every failure that a user can cause. what() reads "where: which op: rule (values)", and is fit for a
@@ -54,10 +56,11 @@ void append(std::ostream& out, const T& value) {
 
 }  // namespace detail
 
-/// Joins its arguments into one text; vectors of integers print as [1, 2, 3]. Numbers look the same whatever locale the
-/// program has set: such texts are hashed and written to files.
+/// Joins its arguments into one text; vectors of integers print as [1, 2, 3]. Numbers look the same whatever locale and
+/// rounding the program has set: such texts are hashed and written to files.
 template <typename... Parts>
 std::string text(const Parts&... parts) {
+  const FloatEnvironment numbers;
   std::ostringstream out;
   out.imbue(std::locale::classic());
   (detail::append(out, parts), ...);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "octet/base/document.h"
+#include "octet/base/error.h"
 #include "support/float_mode.h"
 
 namespace octet {
@@ -46,6 +47,15 @@ TEST(FloatEnvironment, GivesBackWhatTheCallerHad) {
     EXPECT_TRUE(compute() == before) << name_of(mode);
     const FloatEnvironment numbers;
     EXPECT_FALSE(compute() == before) << name_of(mode) << ": the test sees no difference";
+  }
+}
+
+TEST(FloatEnvironment, TextsAreWrittenAsEver) {
+  const std::string expected = text(0.1F, ' ', 2.0 / 3);
+  for (const test::FloatMode mode : kFloatModes) {
+    const double two_thirds = 2.0 / 3;
+    const FloatModeScope host(mode);
+    EXPECT_EQ(text(0.1F, ' ', two_thirds), expected) << name_of(mode);
   }
 }
 
