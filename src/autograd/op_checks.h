@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What several ops ask of their inputs, and how they describe sizes. Private to the room.
+// What several ops ask of their inputs. Private to the room.
 #pragma once
 
 #include <algorithm>
@@ -24,14 +24,6 @@ inline void require_activation(const char* op, const char* name, const Tensor& x
           ")");
 }
 
-/// Strides, paddings and the like above this are mistakes; below it their products with sizes cannot overflow.
-inline constexpr std::int64_t kLargestOption = std::int64_t{1} << 24;
-
-inline void require_not_huge(const char* op, const char* name, const Size2& option) {
-  require(std::max(option.h, option.w) <= kLargestOption, op, ": ", name, " must be at most ", kLargestOption, " (",
-          name, " ", option, ")");
-}
-
 /// A tensor's shape and layout without its values: what a backward function keeps when it does not read them.
 struct ShapeAndLayout {
   Shape shape;
@@ -48,7 +40,7 @@ struct ShapeAndLayout {
 
 inline Tensor empty_like(const Tensor& x) { return Tensor::empty(x.shape(), x.layout()); }
 
-/// As an attribute of an op: [h, w].
-inline std::vector<std::int64_t> as_list(const Size2& size) { return {size.h, size.w}; }
+/// Its shape, or null where an optional tensor is absent: as shape rules want it.
+inline const Shape* shape_or_null(const Tensor& x) { return x.defined() ? &x.shape() : nullptr; }
 
 }  // namespace octet::detail

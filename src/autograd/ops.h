@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The differentiable ops. Shapes, defaults and formulas are PyTorch's (torch.nn.functional) unless a comment says more.
-// Every op throws Error when shapes or options do not fit, naming the rule and the values.
+// The differentiable ops. Shapes, defaults and formulas are PyTorch's (torch.nn.functional) unless a comment says more;
+// options and shape rules stand in the operator table (graph/operator.h). Every op throws Error when shapes or options
+// do not fit, naming the rule and the values.
 #pragma once
 
 #include <cstdint>
@@ -9,25 +10,19 @@
 
 #include "octet/autograd/tensor.h"
 #include "octet/base/rng.h"
+#include "octet/graph/operators_conv.h"
+#include "octet/graph/operators_norm.h"
+#include "octet/graph/operators_pool.h"
+#include "octet/graph/operators_shape.h"
 
 namespace octet {
 
 // ---- convolution, linear, padding (ops_conv.cpp, ops_pad.cpp) ------------------------------------------------------
 
-struct Conv2dParams {
-  Size2 stride = 1, padding = 0, dilation = 1;
-  std::int64_t groups = 1;
-};
-
 /// 2-D convolution (cross-correlation), zero padded.
 /// x [N, Cin, H, W], w [Cout, Cin/groups, Kh, Kw] row-major, bias [Cout] or undefined -> [N, Cout, H', W'],
 /// H' = floor((H + 2*padding - dilation*(Kh-1) - 1) / stride) + 1. dilation 1 means dense.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params);
-
-struct ConvTranspose2dParams {
-  Size2 stride = 1, padding = 0, dilation = 1, output_padding = 0;
-  std::int64_t groups = 1;
-};
 
 /// Transposed 2-D convolution: the gradient of conv2d with respect to its input.
 /// x [N, Cin, H, W], w [Cin, Cout/groups, Kh, Kw] row-major, bias [Cout] or undefined -> [N, Cout, H', W'],
@@ -38,18 +33,10 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
 /// y = x w' + bias. x [..., in], w [out, in], bias [out] or undefined -> [..., out].
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias);
 
-enum class PaddingMode { kZeros, kReflect, kReplicate, kCircular };
-
 /// Pads H and W of x [N, C, H, W]. kReflect needs padding < size, kCircular padding <= size.
 Tensor pad2d(const Tensor& x, Size2 padding, PaddingMode mode);
 
 // ---- normalisation (ops_fused.cpp) ---------------------------------------------------------------------------------
-
-struct BatchNormParams {
-  float eps = 1e-5F;
-  float momentum = 0.1F;  ///< running = (1 - momentum) * running + momentum * batch
-  bool training = false;  ///< true: batch statistics, and the running ones (if defined) are updated
-};
 
 /// Batch normalisation over N, H, W of x [N, C, H, W] (or N of [N, C]); gamma, beta, running_* are [C].
 /// Training updates running_mean and running_var (unbiased variance) in place; an undefined running tensor is left out
@@ -89,20 +76,6 @@ Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor flatten(const Tensor& x, std::int64_t start_dim = 1, std::int64_t end_dim = -1);
 
 // ---- pooling (ops_pool.cpp) ----------------------------------------------------------------------------------------
-
-struct MaxPool2dParams {
-  Size2 kernel_size;
-  OptionalSize2 stride = {};  ///< default: kernel_size
-  Size2 padding = 0, dilation = 1;
-  bool ceil_mode = false;
-};
-struct AvgPool2dParams {
-  Size2 kernel_size;
-  OptionalSize2 stride = {};  ///< default: kernel_size
-  Size2 padding = 0;
-  bool ceil_mode = false;
-  bool count_include_pad = true;
-};
 
 /// Padding at most half the kernel. On a tie the first element in row order takes the gradient; NaN propagates.
 Tensor max_pool2d(const Tensor& x, const MaxPool2dParams& params);

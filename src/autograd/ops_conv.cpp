@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "octet/autograd/body.h"
+#include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
+#include "octet/graph/attributes.h"
 #include "octet/kernels/channel_sums.h"
 #include "octet/kernels/conv.h"
 #include "octet/kernels/gemm.h"
@@ -16,97 +18,20 @@
 namespace octet {
 namespace {
 
-using detail::as_list;
 using detail::empty_like;
 using kernels::ConvShape;
 
-// What a windowed op's options must satisfy, whatever the sizes.
-void check_options(const char* op, Size2 stride, Size2 padding, Size2 dilation, std::int64_t groups) {
-  require(stride.h >= 1 && stride.w >= 1, op, ": stride must be at least 1, got ", stride);
-  require(padding.h >= 0 && padding.w >= 0, op, ": padding must not be negative, got ", padding);
-  require(dilation.h >= 1 && dilation.w >= 1, op, ": dilation must be at least 1, got ", dilation);
-  require(groups >= 1, op, ": groups must be at least 1, got ", groups);
-  detail::require_not_huge(op, "stride", stride);
-  detail::require_not_huge(op, "padding", padding);
-  detail::require_not_huge(op, "dilation", dilation);
-  require(groups <= detail::kLargestOption, op, ": groups must be at most ", detail::kLargestOption, ", got ", groups);
-}
-
 void check_operands(const char* op, const Tensor& x, const Tensor& w) {
   detail::require_activation(op, "x", x);
-  require(w.defined() && w.rank() == 4, op, ": w must be 4-D, got ", w.defined() ? w.shape() : Shape{});
-  require(w.layout() == Layout::kRowMajor, op, ": w must be row-major, not an activation (make it with from_values)");
-  require(w.size() > 0, op, ": w ", w.shape(), " is empty");
-}
-
-void check_bias(const char* op, const Tensor& bias, std::int64_t channels) {
-  require(!bias.defined() || bias.shape() == Shape{channels}, op, ": bias must have shape [", channels, "], got ",
-          bias.defined() ? bias.shape() : Shape{});
+  detail::require_defined(op, "w", w);
+  require(w.rank() != 4 || w.layout() == Layout::kRowMajor, op,
+          ": w must be row-major, not an activation (make it with from_values)");
 }
 
 Tensor bias_gradient(const Tensor& dy, std::int64_t channels) {
   Tensor gradient = Tensor::empty({channels});
   kernels::channel_sums({dy.size() / channels, channels}, dy.values().data(), gradient.mutable_values().data());
   return gradient;
-}
-
-ConvShape conv2d_shape(const Tensor& x, const Tensor& w, const Conv2dParams& p) {
-  check_options("conv2d", p.stride, p.padding, p.dilation, p.groups);
-  check_operands("conv2d", x, w);
-  ConvShape s{.n = x.dim(0),
-              .ci = x.dim(1),
-              .h = x.dim(2),
-              .w = x.dim(3),
-              .co = w.dim(0),
-              .kh = w.dim(2),
-              .kw = w.dim(3),
-              .stride = p.stride,
-              .padding = p.padding,
-              .dilation = p.dilation,
-              .groups = p.groups};
-  require(s.co % p.groups == 0, "conv2d: groups ", p.groups, " must divide the output channels of w ", w.shape());
-  require(s.ci == w.dim(1) * p.groups, "conv2d: w expects ", w.dim(1) * p.groups, " input channels but x has ", s.ci,
-          " (x ", x.shape(), ", w ", w.shape(), ", groups ", p.groups, ")");
-  const std::int64_t window_h = p.dilation.h * (s.kh - 1) + 1, window_w = p.dilation.w * (s.kw - 1) + 1;
-  require(s.h + 2 * p.padding.h >= window_h && s.w + 2 * p.padding.w >= window_w, "conv2d: the window ",
-          Size2(window_h, window_w), " (kernel ", Size2(s.kh, s.kw), ", dilation ", p.dilation,
-          ") is larger than the padded input ", Size2(s.h + 2 * p.padding.h, s.w + 2 * p.padding.w), " (x ", x.shape(),
-          ")");
-  s.oh = (s.h + 2 * p.padding.h - window_h) / p.stride.h + 1;
-  s.ow = (s.w + 2 * p.padding.w - window_w) / p.stride.w + 1;
-  return s;
-}
-
-// The convolution whose data gradient the transposed convolution is: x is its output, y its input.
-ConvShape conv_transpose2d_shape(const Tensor& x, const Tensor& w, const ConvTranspose2dParams& p) {
-  check_options("conv_transpose2d", p.stride, p.padding, p.dilation, p.groups);
-  check_operands("conv_transpose2d", x, w);
-  const auto fits = [](std::int64_t extra, std::int64_t stride, std::int64_t dilation) {
-    return extra >= 0 && extra < std::max(stride, dilation);
-  };
-  require(fits(p.output_padding.h, p.stride.h, p.dilation.h) && fits(p.output_padding.w, p.stride.w, p.dilation.w),
-          "conv_transpose2d: output_padding must be smaller than stride or dilation, got output_padding ",
-          p.output_padding, ", stride ", p.stride, ", dilation ", p.dilation);
-  ConvShape s{.n = x.dim(0),
-              .ci = w.dim(1) * p.groups,
-              .co = x.dim(1),
-              .kh = w.dim(2),
-              .kw = w.dim(3),
-              .oh = x.dim(2),
-              .ow = x.dim(3),
-              .stride = p.stride,
-              .padding = p.padding,
-              .dilation = p.dilation,
-              .groups = p.groups};
-  require(w.dim(0) == s.co, "conv_transpose2d: w expects ", w.dim(0), " input channels but x has ", s.co, " (x ",
-          x.shape(), ", w ", w.shape(), ")");
-  require(s.co % p.groups == 0, "conv_transpose2d: groups ", p.groups, " must divide the input channels of x ",
-          x.shape());
-  s.h = (s.oh - 1) * p.stride.h - 2 * p.padding.h + p.dilation.h * (s.kh - 1) + p.output_padding.h + 1;
-  s.w = (s.ow - 1) * p.stride.w - 2 * p.padding.w + p.dilation.w * (s.kw - 1) + p.output_padding.w + 1;
-  require(s.h >= 1 && s.w >= 1, "conv_transpose2d: the output would be ", Size2(s.h, s.w), " (x ", x.shape(), ", w ",
-          w.shape(), ", padding ", p.padding, ")");
-  return s;
 }
 
 // Dilation allows output rows that no input row reaches; oneDNN refuses a stride of them or more. So many rows of zeros
@@ -241,17 +166,12 @@ Tensor make_conv_gradient(const Tensor& x, ConvGradient gradient) {
 
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
   const FloatEnvironment numbers;
-  const ConvShape s = conv2d_shape(x, w, params);
-  check_bias("conv2d", bias, s.co);
+  check_operands(ops::kConv2d, x, w);
+  const ConvShape s = conv2d_shape(x.shape(), w.shape(), detail::shape_or_null(bias), params);
   Tensor y = conv2d_result(s, x, w, bias);
 
-  const auto attributes = [params] {
-    return Attributes{{"stride", as_list(params.stride)},
-                      {"padding", as_list(params.padding)},
-                      {"dilation", as_list(params.dilation)},
-                      {"groups", params.groups}};
-  };
-  return record("conv2d", y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
+  const auto attributes = [params] { return attributes_of(params); };
+  return record(ops::kConv2d, y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
     std::vector<Tensor> grads(3);
     if (needs[1]) {
       grads[1] = empty_like(w);
@@ -265,8 +185,8 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvTranspose2dParams& params) {
   const FloatEnvironment numbers;
-  const ConvShape s = conv_transpose2d_shape(x, w, params);
-  check_bias("conv_transpose2d", bias, s.ci);
+  check_operands(ops::kConvTranspose2d, x, w);
+  const ConvShape s = conv_transpose2d_shape(x.shape(), w.shape(), detail::shape_or_null(bias), params);
   if (const Size2 border = zero_border(params); border != Size2(0)) {
     ConvTranspose2dParams cut = params;
     cut.padding = {params.padding.h + border.h * params.stride.h, params.padding.w + border.w * params.stride.w};
@@ -274,43 +194,35 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
   }
   Tensor y = conv_transpose2d_result(s, x, w, bias);
 
-  const auto attributes = [params] {
-    return Attributes{{"stride", as_list(params.stride)},
-                      {"padding", as_list(params.padding)},
-                      {"dilation", as_list(params.dilation)},
-                      {"output_padding", as_list(params.output_padding)},
-                      {"groups", params.groups}};
-  };
-  return record("conv_transpose2d", y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
-    std::vector<Tensor> grads(3);
-    if (needs[1]) {
-      grads[1] = empty_like(w);
-      kernels::conv_backward_weights(s, dy.values().data(), x.values().data(), grads[1].mutable_values().data());
-    }
-    if (needs[0]) {
-      grads[0] = empty_like(x);
-      kernels::conv_forward(s, dy.values().data(), w.values().data(), nullptr, grads[0].mutable_values().data());
-    }
-    if (needs[2]) grads[2] = bias_gradient(dy, s.ci);
-    return grads;
-  });
+  const auto attributes = [params] { return attributes_of(params); };
+  return record(
+      ops::kConvTranspose2d, y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
+        std::vector<Tensor> grads(3);
+        if (needs[1]) {
+          grads[1] = empty_like(w);
+          kernels::conv_backward_weights(s, dy.values().data(), x.values().data(), grads[1].mutable_values().data());
+        }
+        if (needs[0]) {
+          grads[0] = empty_like(x);
+          kernels::conv_forward(s, dy.values().data(), w.values().data(), nullptr, grads[0].mutable_values().data());
+        }
+        if (needs[2]) grads[2] = bias_gradient(dy, s.ci);
+        return grads;
+      });
 }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   const FloatEnvironment numbers;
-  require(w.defined() && w.rank() == 2, "linear: w must be [out, in], got ", w.defined() ? w.shape() : Shape{});
-  require(x.defined() && x.rank() >= 1 && x.shape().back() == w.dim(1), "linear: w ", w.shape(), " expects x [..., ",
-          w.dim(1), "], got ", x.defined() ? x.shape() : Shape{});
+  detail::require_defined(ops::kLinear, "x", x);
+  detail::require_defined(ops::kLinear, "w", w);
+  const kernels::LinearShape s = linear_shape(x.shape(), w.shape(), detail::shape_or_null(bias));
   require(x.layout() == Layout::kRowMajor, "linear: x ", x.shape(),
           " is an activation; flatten() or reshape() it first");
-  check_bias("linear", bias, w.dim(0));
-  require(w.size() > 0, "linear: w ", w.shape(), " is empty");
-  const kernels::LinearShape s{x.size() / w.dim(1), w.dim(1), w.dim(0)};
   Shape shape = x.shape();
   shape.back() = s.out;
   Tensor y = linear_result(s, shape, x, w, bias);
 
-  return record("linear", y, {x, w, bias}, nullptr, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
+  return record(ops::kLinear, y, {x, w, bias}, nullptr, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
     std::vector<Tensor> grads(3);
     if (needs[0]) {
       grads[0] = empty_like(x);
@@ -325,4 +237,24 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   });
 }
 
+namespace detail {
+
+std::span<const NamedExecution> conv_executions() {
+  static constexpr NamedExecution kAll[] = {
+      {ops::kConv2d, [](std::span<const Tensor> in,
+                        const Attributes& a) { return conv2d(in[0], in[1], input_or_none(in, 2), conv2d_params(a)); }},
+      {ops::kConvTranspose2d,
+       [](std::span<const Tensor> in, const Attributes& a) {
+         return conv_transpose2d(in[0], in[1], input_or_none(in, 2), conv_transpose2d_params(a));
+       }},
+      {ops::kLinear,
+       [](std::span<const Tensor> in, const Attributes& a) {
+         require(!attribute(a, "transposed_weight", false), "linear: a transposed weight is for files");
+         return linear(in[0], in[1], input_or_none(in, 2));
+       }},
+  };
+  return kAll;
+}
+
+}  // namespace detail
 }  // namespace octet

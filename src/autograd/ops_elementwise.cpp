@@ -2,10 +2,13 @@
 // Element-wise ops. relu and add are in ops_fused.cpp.
 #include <algorithm>
 
+#include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
+#include "octet/graph/attributes.h"
+#include "octet/graph/operators_elementwise.h"
 #include "octet/kernels/elementwise.h"
 #include "octet/kernels/reduce.h"
 
@@ -49,7 +52,7 @@ const Tensor& wider(const char* op, const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor relu6(const Tensor& x) {
-  return map("relu6", x, kernels::relu6_forward, Kept::kOutput, kernels::relu6_backward_from_y);
+  return map(ops::kRelu6, x, kernels::relu6_forward, Kept::kOutput, kernels::relu6_backward_from_y);
 }
 
 Tensor leaky_relu(const Tensor& x, float negative_slope) {
@@ -59,30 +62,30 @@ Tensor leaky_relu(const Tensor& x, float negative_slope) {
   const auto backward = [=](std::int64_t n, const float* from, const float* dy, float* dx) {
     kernels::leaky_relu_backward(n, negative_slope, from, dy, dx);
   };
-  return map("leaky_relu", x, forward, negative_slope >= 0.0F ? Kept::kOutput : Kept::kInput, backward, [=] {
+  return map(ops::kLeakyRelu, x, forward, negative_slope >= 0.0F ? Kept::kOutput : Kept::kInput, backward, [=] {
     return Attributes{{"negative_slope", static_cast<double>(negative_slope)}};
   });
 }
 
 Tensor sigmoid(const Tensor& x) {
-  return map("sigmoid", x, kernels::sigmoid_forward, Kept::kOutput, kernels::sigmoid_backward_from_y);
+  return map(ops::kSigmoid, x, kernels::sigmoid_forward, Kept::kOutput, kernels::sigmoid_backward_from_y);
 }
 
 Tensor tanh(const Tensor& x) {
-  return map("tanh", x, kernels::tanh_forward, Kept::kOutput, kernels::tanh_backward_from_y);
+  return map(ops::kTanh, x, kernels::tanh_forward, Kept::kOutput, kernels::tanh_backward_from_y);
 }
 
 Tensor silu(const Tensor& x) {
-  return map("silu", x, kernels::silu_forward, Kept::kInput, kernels::silu_backward_from_x);
+  return map(ops::kSilu, x, kernels::silu_forward, Kept::kInput, kernels::silu_backward_from_x);
 }
 
 Tensor hardswish(const Tensor& x) {
-  return map("hardswish", x, kernels::hardswish_forward, Kept::kInput, kernels::hardswish_backward_from_x);
+  return map(ops::kHardswish, x, kernels::hardswish_forward, Kept::kInput, kernels::hardswish_backward_from_x);
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
   const FloatEnvironment numbers;
-  Tensor y = empty_like(wider("sub", a, b));
+  Tensor y = empty_like(wider(ops::kSub, a, b));
   const std::int64_t n = y.size();
   float* const to = y.mutable_values().data();
   if (a.size() == b.size())
@@ -92,7 +95,7 @@ Tensor sub(const Tensor& a, const Tensor& b) {
   else
     kernels::scale_and_shift(n, -1.0F, a.item(), b.values().data(), to);
 
-  return record("sub", y, {a, b}, {},
+  return record(ops::kSub, y, {a, b}, {},
                 [a = ShapeAndLayout(a), b = ShapeAndLayout(b)](const Tensor& dy, const NeedsGrad& needs) {
                   const std::int64_t size = dy.size();
                   const float* const from = dy.values().data();
@@ -128,7 +131,7 @@ Tensor factor_gradient(const ShapeAndLayout& a, const Tensor& b, const Tensor& d
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   const FloatEnvironment numbers;
-  Tensor y = empty_like(wider("mul", a, b));
+  Tensor y = empty_like(wider(ops::kMul, a, b));
   const std::int64_t n = y.size();
   float* const to = y.mutable_values().data();
   if (a.size() == b.size())
@@ -140,7 +143,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 
   const Tensor a_read = b.requires_grad() ? a : Tensor(), b_read = a.requires_grad() ? b : Tensor();
   return record(
-      "mul", y, {a, b}, {},
+      ops::kMul, y, {a, b}, {},
       [a_read, b_read, a = ShapeAndLayout(a), b = ShapeAndLayout(b)](const Tensor& dy, const NeedsGrad& needs) {
         std::vector<Tensor> grads(2);
         if (needs[0]) grads[0] = factor_gradient(a, b_read, dy);
@@ -149,4 +152,24 @@ Tensor mul(const Tensor& a, const Tensor& b) {
       });
 }
 
+namespace detail {
+
+std::span<const NamedExecution> elementwise_executions() {
+  static constexpr NamedExecution kAll[] = {
+      {ops::kRelu6, [](std::span<const Tensor> in, const Attributes&) { return relu6(in[0]); }},
+      {ops::kLeakyRelu,
+       [](std::span<const Tensor> in, const Attributes& a) {
+         return leaky_relu(in[0], static_cast<float>(attribute(a, "negative_slope", 0.01)));
+       }},
+      {ops::kSigmoid, [](std::span<const Tensor> in, const Attributes&) { return sigmoid(in[0]); }},
+      {ops::kTanh, [](std::span<const Tensor> in, const Attributes&) { return tanh(in[0]); }},
+      {ops::kSilu, [](std::span<const Tensor> in, const Attributes&) { return silu(in[0]); }},
+      {ops::kHardswish, [](std::span<const Tensor> in, const Attributes&) { return hardswish(in[0]); }},
+      {ops::kSub, [](std::span<const Tensor> in, const Attributes&) { return sub(in[0], in[1]); }},
+      {ops::kMul, [](std::span<const Tensor> in, const Attributes&) { return mul(in[0], in[1]); }},
+  };
+  return kAll;
+}
+
+}  // namespace detail
 }  // namespace octet

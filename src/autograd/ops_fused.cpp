@@ -5,11 +5,14 @@
 #include <cmath>
 
 #include "octet/autograd/epilogue_backward.h"
+#include "octet/autograd/execution_families.h"
+#include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
+#include "octet/graph/operators_elementwise.h"
 
 namespace octet {
 namespace {
@@ -49,22 +52,6 @@ std::vector<Pending::Term> terms_of(const Tensor& t) {
   return pending->terms;
 }
 
-void check_batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
-                      const Tensor& running_var, const BatchNormParams& params) {
-  require(x.defined() && (x.rank() == 4 || x.rank() == 2), "batch_norm: x must be [N, C, H, W] or [N, C], got ",
-          x.defined() ? x.shape() : Shape{});
-  require(x.rank() == 2 || x.layout() == Layout::kChannelsLast, "batch_norm: x must be an activation (channels-last)");
-  const Shape expected{x.dim(1)};
-  const std::pair<const char*, const Tensor*> vectors[] = {
-      {"gamma", &gamma}, {"beta", &beta}, {"running_mean", &running_mean}, {"running_var", &running_var}};
-  for (const auto& [name, vector] : vectors)
-    require(!vector->defined() || vector->shape() == expected, "batch_norm: ", name, " must have shape ", expected,
-            " to fit x ", x.shape(), ", got ", vector->defined() ? vector->shape() : Shape{});
-  require(running_mean.defined() == running_var.defined(),
-          "batch_norm: running_mean and running_var must come together");
-  require(params.eps >= 0.0F, "batch_norm: eps must not be negative, got ", params.eps);
-}
-
 void update_running(Tensor running, std::span<const float> batch, float momentum, float factor) {
   const std::span<float> values = running.mutable_values();
   for (std::size_t c = 0; c < values.size(); ++c)
@@ -92,7 +79,10 @@ Moments moments_of_x(const BatchNormState& state, const float* mean, const float
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormParams& params) {
   const FloatEnvironment numbers;
-  check_batch_norm(x, gamma, beta, running_mean, running_var, params);
+  detail::require_defined(ops::kBatchNorm, "x", x);
+  check_batch_norm(x.shape(), detail::shape_or_null(gamma), detail::shape_or_null(beta),
+                   detail::shape_or_null(running_mean), detail::shape_or_null(running_var), params);
+  require(x.rank() == 2 || x.layout() == Layout::kChannelsLast, "batch_norm: x must be an activation (channels-last)");
   const kernels::Rows rows = x.body()->rows();
   const bool batch_statistics = params.training || !running_mean.defined();
   require(!batch_statistics || rows.rows > 1, "batch_norm: training needs more than one value per channel, got x ",
@@ -129,12 +119,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   }
 
   const Tensor running[] = {running_mean, running_var};
-  const auto attributes = [params] {
-    return Attributes{{"eps", static_cast<double>(params.eps)},
-                      {"momentum", static_cast<double>(params.momentum)},
-                      {"training", params.training}};
-  };
-  Tensor y = record_pending("batch_norm", x, Pending{{{x, std::move(state)}}, false}, attributes, running);
+  const auto attributes = [params] { return attributes_of(params); };
+  Tensor y = record_pending(ops::kBatchNorm, x, Pending{{{x, std::move(state)}}, false}, attributes, running);
   if (params.training && running_mean.defined()) {  // last, when nothing can fail any more
     const auto count = static_cast<float>(rows.rows);
     update_running(running_mean, x_moments.mean, params.momentum, 1.0F);
@@ -145,7 +131,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 
 Tensor relu(const Tensor& x) {
   require(x.defined(), "relu: x is undefined");
-  return record_pending("relu", x, Pending{terms_of(x), true}, nullptr);
+  return record_pending(ops::kRelu, x, Pending{terms_of(x), true}, nullptr);
 }
 
 namespace detail {
@@ -164,7 +150,7 @@ Tensor add_scalar(const Tensor& x, const Tensor& value) {
   Tensor y = Tensor::empty(x.shape(), x.layout());
   const float added = value.item();
   std::ranges::transform(x.values(), y.mutable_values().begin(), [added](float v) { return v + added; });
-  return record("add", y, {x, value}, nullptr, [shape = value.shape()](const Tensor& dy, const NeedsGrad& needs) {
+  return record(ops::kAdd, y, {x, value}, nullptr, [shape = value.shape()](const Tensor& dy, const NeedsGrad& needs) {
     std::vector<Tensor> grads(2);
     if (needs[0]) grads[0] = dy;
     if (needs[1]) grads[1] = Tensor::full(shape, sum(dy).item());
@@ -188,7 +174,23 @@ Tensor add(const Tensor& a, const Tensor& b) {
     const std::vector<Pending::Term> terms = terms_of(*operand);
     pending.terms.push_back(terms.size() == 1 ? terms[0] : Pending::Term{*operand, nullptr});
   }
-  return record_pending("add", a, std::move(pending), nullptr);
+  return record_pending(ops::kAdd, a, std::move(pending), nullptr);
 }
 
+namespace detail {
+
+std::span<const NamedExecution> fused_executions() {
+  static constexpr NamedExecution kAll[] = {
+      {ops::kBatchNorm,
+       [](std::span<const Tensor> in, const Attributes& a) {
+         return batch_norm(in[0], input_or_none(in, 1), input_or_none(in, 2), input_or_none(in, 3),
+                           input_or_none(in, 4), batch_norm_params(a));
+       }},
+      {ops::kRelu, [](std::span<const Tensor> in, const Attributes&) { return relu(in[0]); }},
+      {ops::kAdd, [](std::span<const Tensor> in, const Attributes&) { return add(in[0], in[1]); }},
+  };
+  return kAll;
+}
+
+}  // namespace detail
 }  // namespace octet

@@ -2,10 +2,13 @@
 // Softmax, losses and sums over everything.
 #include <algorithm>
 
+#include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
+#include "octet/graph/attributes.h"
+#include "octet/graph/operators_loss.h"
 #include "octet/kernels/elementwise.h"
 #include "octet/kernels/reduce.h"
 #include "octet/kernels/softmax.h"
@@ -52,11 +55,11 @@ Tensor along_rows(const char* op, const Tensor& x, std::int64_t dim, SoftmaxForw
 }  // namespace
 
 Tensor softmax(const Tensor& x, std::int64_t dim) {
-  return along_rows("softmax", x, dim, kernels::softmax_forward, kernels::softmax_backward);
+  return along_rows(ops::kSoftmax, x, dim, kernels::softmax_forward, kernels::softmax_backward);
 }
 
 Tensor log_softmax(const Tensor& x, std::int64_t dim) {
-  return along_rows("log_softmax", x, dim, kernels::log_softmax_forward, kernels::log_softmax_backward);
+  return along_rows(ops::kLogSoftmax, x, dim, kernels::log_softmax_forward, kernels::log_softmax_backward);
 }
 
 Tensor cross_entropy(const Tensor& logits, std::span<const std::int64_t> labels, const CrossEntropyParams& params) {
@@ -76,7 +79,7 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int64_t> labels,
   const Tensor loss =
       Tensor::scalar(static_cast<float>(kernels::cross_entropy_forward(s, logits.values().data(), labels.data())));
   return record(
-      "cross_entropy", loss, {logits},
+      ops::kCrossEntropy, loss, {logits},
       [&] {
         return Attributes{{"label_smoothing", s.label_smoothing}};
       },
@@ -100,7 +103,7 @@ Tensor mse_loss(const Tensor& a, const Tensor& b) {
   const std::int64_t n = a.size();
   const double total = kernels::squared_distance(n, a.values().data(), b.values().data());
   return record(
-      "mse_loss", Tensor::scalar(static_cast<float>(total / static_cast<double>(n))), {a, b}, {},
+      ops::kMseLoss, Tensor::scalar(static_cast<float>(total / static_cast<double>(n))), {a, b}, {},
       [a, b, n](const Tensor& dy, const NeedsGrad& needs) {
         const double slope = 2.0 * static_cast<double>(dy.item()) / static_cast<double>(n);
         const auto gradient = [&](double factor) {
@@ -118,7 +121,7 @@ Tensor mean(const Tensor& x) {
   require_defined("mean", "x", x);
   require(x.size() > 0, "mean: x must not be empty (x ", x.shape(), ")");
   const double n = static_cast<double>(x.size());
-  return record("mean", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()) / n)), {x}, {},
+  return record(ops::kMean, Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()) / n)), {x}, {},
                 [from = ShapeAndLayout(x), n](const Tensor& dy, const NeedsGrad&) {
                   return std::vector<Tensor>{from.filled(static_cast<double>(dy.item()) / n)};
                 });
@@ -127,10 +130,26 @@ Tensor mean(const Tensor& x) {
 Tensor sum(const Tensor& x) {
   const FloatEnvironment numbers;
   require_defined("sum", "x", x);
-  return record("sum", Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()))), {x}, {},
+  return record(ops::kSum, Tensor::scalar(static_cast<float>(kernels::sum(x.size(), x.values().data()))), {x}, {},
                 [from = ShapeAndLayout(x)](const Tensor& dy, const NeedsGrad&) {
                   return std::vector<Tensor>{from.filled(static_cast<double>(dy.item()))};
                 });
 }
 
+namespace detail {
+
+std::span<const NamedExecution> loss_executions() {
+  static constexpr NamedExecution kAll[] = {
+      {ops::kSoftmax, [](std::span<const Tensor> in,
+                         const Attributes& a) { return softmax(in[0], attribute(a, "dim", std::int64_t{-1})); }},
+      {ops::kLogSoftmax, [](std::span<const Tensor> in,
+                            const Attributes& a) { return log_softmax(in[0], attribute(a, "dim", std::int64_t{-1})); }},
+      {ops::kMseLoss, [](std::span<const Tensor> in, const Attributes&) { return mse_loss(in[0], in[1]); }},
+      {ops::kMean, [](std::span<const Tensor> in, const Attributes&) { return mean(in[0]); }},
+      {ops::kSum, [](std::span<const Tensor> in, const Attributes&) { return sum(in[0]); }},
+  };
+  return kAll;
+}
+
+}  // namespace detail
 }  // namespace octet

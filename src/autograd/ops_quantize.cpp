@@ -7,6 +7,7 @@
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
+#include "octet/graph/operators_quantization.h"
 #include "octet/kernels/fake_quant.h"
 
 namespace octet {
@@ -40,8 +41,8 @@ Tensor quantize_pending(const char* layer, const Tensor& x, const Tensor& clip_m
   inputs.insert(inputs.end(), {clip_max, clip_min});
   EpilogueBackward backward{rows, {}, pending->relu, {}, grid, pending->terms};
   for (const Pending::Term& term : pending->terms) backward.norms.push_back(term.norm);
-  return record("ulq_activation", detail::make_quantized(x.shape(), x.layout(), {std::move(q), scale}), inputs, nullptr,
-                std::move(backward));
+  return record(ops::kUlqActivation, detail::make_quantized(x.shape(), x.layout(), {std::move(q), scale}), inputs,
+                nullptr, std::move(backward));
 }
 
 // The sums of clipped_backward() from a gradient that is not there.
@@ -91,7 +92,7 @@ Tensor quantize_activation(const char* layer, const Tensor& x, const Tensor& cli
                       {"offset", static_cast<std::int64_t>(grid.grid.offset)}};
   };
   return record(
-      "ulq_activation", y, {x, clip_max, clip_min}, describe, [x, grid](const Tensor& dy, const NeedsGrad& needs) {
+      ops::kUlqActivation, y, {x, clip_max, clip_min}, describe, [x, grid](const Tensor& dy, const NeedsGrad& needs) {
         std::vector<Tensor> grads(3);
         const detail::ConvGradient* const lazy = dy.body()->storage->gradient.get();
         if (needs[0]) grads[0] = Tensor::empty(x.shape(), x.layout());

@@ -6,6 +6,7 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
+#include "octet/graph/operators_elementwise.h"
 #include "octet/kernels/dropout.h"
 #include "octet/kernels/memory.h"
 
@@ -35,7 +36,7 @@ Tensor dropout(const Tensor& x, float p, Rng& rng) {
   Tensor y = detail::empty_like(x);
   kernels::dropout_apply(n, mask, factor, x.values().data(), y.mutable_values().data());
   Tensor result = record(
-      "dropout", y, {x},
+      ops::kDropout, y, {x},
       [=] {
         return Attributes{{"p", static_cast<double>(p)}};
       },

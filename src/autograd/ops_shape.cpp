@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ops that move values without changing them.
 #include "octet/autograd/body.h"
+#include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
+#include "octet/graph/attributes.h"
 #include "octet/kernels/layout.h"
 #include "octet/kernels/shape.h"
 
@@ -11,14 +13,6 @@ namespace octet {
 namespace {
 
 using detail::ShapeAndLayout;
-
-// dim counted from the front; negative ones count from the end.
-std::int64_t from_front(const char* op, const char* name, std::int64_t dim, const Shape& shape) {
-  const std::int64_t rank = std::ssize(shape);
-  require(dim >= -rank && dim < rank, op, ": ", name, " must be in [", -rank, ", ", rank, ") (", name, " ", dim,
-          ", shape ", shape, ")");
-  return dim < 0 ? dim + rank : dim;
-}
 
 // ---- cat -----------------------------------------------------------------------------------------------------------
 
@@ -29,19 +23,12 @@ void check_parts(std::span<const Tensor> parts) {
 }
 
 Shape joined_shape(std::span<const Tensor> parts, std::int64_t dim) {
-  const auto d = static_cast<std::size_t>(dim);
-  Shape joined = parts[0].shape();
-  for (std::size_t i = 1; i < parts.size(); ++i) {
-    Shape shape = parts[i].shape();
-    if (shape.size() == joined.size()) {
-      joined[d] += shape[d];
-      shape[d] = joined[d];
-    }
-    require(shape == joined, "cat: all sizes but that of dim ", dim, " must be equal (part 0 ", parts[0].shape(),
-            ", part ", i, " ", parts[i].shape(), ")");
+  std::vector<const Shape*> shapes;
+  for (const Tensor& part : parts) shapes.push_back(&part.shape());
+  Shape joined = cat_shape(shapes, dim);
+  for (std::size_t i = 1; i < parts.size(); ++i)
     require(parts[i].layout() == parts[0].layout(), "cat: part 0 and part ", i,
             " lie in different orders: one is an activation (channels-last), the other a row-major tensor");
-  }
   return joined;
 }
 
@@ -65,7 +52,7 @@ struct Slot {
 
 Tensor cat(std::span<const Tensor> parts, std::int64_t dim) {
   check_parts(parts);
-  dim = from_front("cat", "dim", dim, parts[0].shape());
+  dim = dim_from_front(ops::kCat, "dim", dim, parts[0].shape());
   const Layout layout = parts[0].layout();
   Tensor y = Tensor::empty(joined_shape(parts, dim), layout);
   const std::int64_t pitch = piece(y.shape(), layout, dim), rows = pitch == 0 ? 0 : y.size() / pitch;
@@ -80,7 +67,7 @@ Tensor cat(std::span<const Tensor> parts, std::int64_t dim) {
     offset += width;
   }
   return record(
-      "cat", y, parts,
+      ops::kCat, y, parts,
       [=] {
         return Attributes{{"dim", dim}};
       },
@@ -141,45 +128,42 @@ Tensor reshaped(const char* op, const Tensor& x, const Shape& shape, const Descr
                 });
 }
 
-// The asked shape with its one -1, if any, computed.
-Shape completed(const Shape& from, const Shape& asked) {
-  Shape shape = asked;
-  std::int64_t* unknown = nullptr;
-  std::int64_t known = 1;
-  for (std::int64_t& size : shape) {
-    require(size >= -1 && (size >= 0 || !unknown), "reshape: sizes must not be negative, but one may be -1 (shape ",
-            asked, ")");
-    if (size == -1)
-      unknown = &size;
-    else
-      require(!__builtin_mul_overflow(known, size, &known), "reshape: too many elements (shape ", asked, ")");
-  }
-  const std::int64_t count = element_count(from);
-  if (unknown && known != 0) *unknown = count / known;
-  require(unknown ? known != 0 && count % known == 0 : count == known, "reshape: ", from, " has ", count,
-          " elements, which do not fit the shape ", asked);
-  return shape;
-}
-
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
-  detail::require_defined("reshape", "x", x);
-  return reshaped("reshape", x, completed(x.shape(), shape), [&] { return Attributes{{"shape", shape}}; });
+  detail::require_defined(ops::kReshape, "x", x);
+  return reshaped(ops::kReshape, x, reshape_shape(x.shape(), shape), [&] { return Attributes{{"shape", shape}}; });
 }
 
 Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {
-  detail::require_defined("flatten", "x", x);
-  const Shape& shape = x.shape();
-  const std::int64_t start = from_front("flatten", "start_dim", start_dim, shape);
-  const std::int64_t end = from_front("flatten", "end_dim", end_dim, shape);
-  require(start <= end, "flatten: start_dim must not come after end_dim (start_dim ", start_dim, ", end_dim ", end_dim,
-          ", shape ", shape, ")");
-  const auto first = shape.begin() + start, last = shape.begin() + end + 1;
-  Shape merged(shape.begin(), first);
-  merged.push_back(element_count(Shape(first, last)));
-  merged.insert(merged.end(), last, shape.end());
-  return reshaped("flatten", x, merged, [=] { return Attributes{{"start_dim", start}, {"end_dim", end}}; });
+  detail::require_defined(ops::kFlatten, "x", x);
+  const Shape merged = flatten_shape(x.shape(), start_dim, end_dim);
+  return reshaped(ops::kFlatten, x, merged, [&] {
+    return Attributes{{"start_dim", dim_from_front(ops::kFlatten, "start_dim", start_dim, x.shape())},
+                      {"end_dim", dim_from_front(ops::kFlatten, "end_dim", end_dim, x.shape())}};
+  });
 }
 
+namespace detail {
+
+std::span<const NamedExecution> shape_executions() {
+  static constexpr NamedExecution kAll[] = {
+      {ops::kCat,
+       [](std::span<const Tensor> in, const Attributes& a) { return cat(in, attribute(a, "dim", std::int64_t{1})); }},
+      {ops::kReshape,
+       [](std::span<const Tensor> in, const Attributes& a) {
+         Shape shape = attribute(a, "shape", Shape{});
+         for (std::size_t i = 0; i < shape.size(); ++i)  // as it was
+           if (shape[i] == 0) shape[i] = in[0].dim(i);
+         return reshape(in[0], shape);
+       }},
+      {ops::kFlatten,
+       [](std::span<const Tensor> in, const Attributes& a) {
+         return flatten(in[0], attribute(a, "start_dim", std::int64_t{1}), attribute(a, "end_dim", std::int64_t{-1}));
+       }},
+  };
+  return kAll;
+}
+
+}  // namespace detail
 }  // namespace octet

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "octet/deploy/program.h"
+#include "octet/graph/operator.h"
+#include "octet/graph/operators_elementwise.h"
+#include "octet/graph/operators_quantization.h"
 
 namespace octet::deploy {
 namespace {
@@ -22,8 +25,7 @@ Node* layer_without_bias(Graph& graph, int value) {
   const int producer = graph.values[static_cast<std::size_t>(value)].producer;
   if (producer < 0) return nullptr;
   Node& node = graph.nodes[static_cast<std::size_t>(producer)];
-  const bool takes_bias = node.op == "linear" || node.op == "conv2d" || node.op == "conv_transpose2d";
-  return takes_bias && (node.inputs.size() < 3 || node.inputs[2] < 0) ? &node : nullptr;
+  return is_layer(node) && (node.inputs.size() < 3 || node.inputs[2] < 0) ? &node : nullptr;
 }
 
 // Values of a constant that stands for one per channel, or of a node that dequantizes one.
@@ -32,7 +34,7 @@ bool is_constant(const Graph& graph, int value) {
   if (v.data) return true;
   if (v.producer < 0) return false;
   const Node& node = graph.nodes[static_cast<std::size_t>(v.producer)];
-  return node.op == "dequantize" && graph.values[static_cast<std::size_t>(node.inputs[0])].data;
+  return node.op == ops::kDequantize && graph.values[static_cast<std::size_t>(node.inputs[0])].data;
 }
 
 }  // namespace
@@ -40,7 +42,7 @@ bool is_constant(const Graph& graph, int value) {
 Graph fold_bias(Graph graph) {
   const std::vector<int> reads = count_readers(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    if (graph.nodes[i].op != "add") continue;
+    if (graph.nodes[i].op != ops::kAdd) continue;
     std::vector<int> operands = graph.nodes[i].inputs;
     if (is_constant(graph, operands[0])) std::swap(operands[0], operands[1]);
     if (!is_constant(graph, operands[1]) || is_constant(graph, operands[0])) continue;

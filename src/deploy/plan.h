@@ -3,29 +3,21 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "octet/deploy/binding.h"
 #include "octet/deploy/program.h"
 #include "octet/kernels/memory.h"
 
 namespace octet::deploy {
 
-/// Where one run finds its values.
-struct Memory {
-  std::byte* arena;
-  const float* input;
-  float* output;
-  std::int64_t slice = 0;  ///< that is computed
-};
-
 struct BoundStep {
   std::string name, operation, implementation;
   double giga_operations;
   std::int64_t bytes;  ///< that it takes for itself, about; weights belong to the model
-  std::function<void(const Memory&)> run;
+  Run run;
 };
 
 /// Steps and the size of their memory, for one batch: weights belong to `shared`, and a run takes its arena from the
@@ -70,11 +62,7 @@ class Plan {
   std::string largest_;  // step
 };
 
-/// Where each storage lies in the arena: those that are alive at the same time do not overlap.
-struct ArenaLayout {
-  std::vector<std::int64_t> offsets;  ///< per tensor
-  std::int64_t bytes = 0;
-};
+/// Where each tensor lies in the arena.
 ArenaLayout lay_out(const Program& program);
 
 /// The step whose result takes most memory, or null if there is none.

@@ -2,11 +2,13 @@
 // A network as steps over tensors: what lies between the Graph and the kernels. Private to the room.
 //
 // lower() turns the graph into one step per op, with quantization folded: a value that was dequantized is read as the
-// u8 tensor it came from wherever a step can. fuse() moves what follows an int8 layer into it. in_slices() lets the
-// first steps run for a part of the batch at a time. plan.h binds the steps to kernels and memory.
+// u8 tensor it came from wherever a step can. What a node becomes is in execute_conv.cpp and its siblings, one function
+// per op. fuse() moves what follows an int8 layer into it. in_slices() lets the first steps run for a part of the batch
+// at a time. plan.h binds the steps to kernels and memory.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,9 +18,8 @@
 #include "octet/deploy/shared_constants.h"
 #include "octet/graph/graph.h"
 #include "octet/graph/obstacle.h"
-#include "octet/kernels/conv.h"
+#include "octet/kernels/conv_shape.h"
 #include "octet/kernels/int8_epilogue.h"
-#include "octet/kernels/pool.h"
 #include "octet/kernels/quantize.h"
 
 namespace octet::deploy {
@@ -40,7 +41,7 @@ struct Operand {
   std::optional<Int8Scale> scale = {};
 };
 
-// What the steps do. Shapes are those of whole batches, or of a slice.
+// What fusion looks into. Shapes are those of whole batches, or of a slice.
 struct LoadInput {};  ///< x as it was given -> channels-last
 struct Quantize {
   Int8Scale scale;
@@ -53,38 +54,26 @@ struct Int8Conv {
   SharedConstants::Integers weights;
   kernels::Int8Epilogue epilogue;
 };
-struct FloatConv {
-  kernels::ConvShape shape;
-  bool transposed = false;
-  SharedConstants::Floats weights;
-  std::vector<float> bias;  ///< may be empty
-};
-struct FloatLinear {
-  std::int64_t rows, in, out;
-  SharedConstants::Floats weights;
-  std::vector<float> bias;  ///< may be empty
-};
 struct Clip {
   float low, high;
 };
 struct Add {};
-struct BatchNorm {
-  std::vector<float> mean, scale, shift;
-};
-struct MaxPool {
-  kernels::MaxPoolShape shape;
-};
-struct AveragePool {
-  kernels::AvgPoolShape shape;
-};
-struct Concat {
-  std::int64_t outer = 0;  ///< rows: each operand brings a piece to every row
-};
-struct ToRowMajor {};      ///< channels-last -> channels-first, for what follows a flatten
-struct ToChannelsLast {};  ///< and back
 
-using Work = std::variant<LoadInput, Quantize, Dequantize, Int8Conv, FloatConv, FloatLinear, Clip, Add, BatchNorm,
-                          MaxPool, AveragePool, Concat, ToRowMajor, ToChannelsLast>;
+class Binding;
+struct Memory;
+/// What a run calls: reads and writes tensors in that run's memory.
+using Run = std::function<void(const Memory&)>;
+
+/// Everything else: what no fusion looks into.
+struct Computation {
+  /// Binds it to kernels and memory, for one batch and number of threads.
+  std::function<Run(Binding&)> bind;
+  std::int64_t constant_bytes = 0;  ///< of what it has for itself; weights are shared
+  /// Float layers get a kernel, and with it the order of their sums, for their batch: they run for all of it.
+  bool for_whole_batch = false;
+};
+
+using Work = std::variant<LoadInput, Quantize, Dequantize, Int8Conv, Clip, Add, Computation>;
 
 struct Step {
   std::string name, operation;

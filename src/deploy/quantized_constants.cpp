@@ -83,7 +83,7 @@ void ConstantReader::define(const Node& node) {
   }
   require(c.zero_points.size() == c.scales.size(), "has ", c.scales.size(), " scales and ", c.zero_points.size(),
           " zero points");
-  std::int64_t axis = attribute(node, "axis", std::int64_t{1});
+  std::int64_t axis = attribute(node.attributes, "axis", std::int64_t{1});
   const Shape& shape = c.q->shape;
   if (axis < 0) axis += std::ssize(shape);
   c.axis = static_cast<std::size_t>(axis);

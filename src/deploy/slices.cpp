@@ -27,9 +27,9 @@ std::int64_t weight_bytes(const Step& step) {
   return conv ? std::ssize(*conv->weights) : 0;
 }
 
-// Float layers get a kernel, and with it the order of their sums, for their batch.
-bool has_float_weights(const Step& step) {
-  return std::holds_alternative<FloatConv>(step.work) || std::holds_alternative<FloatLinear>(step.work);
+bool runs_for_whole_batch(const Step& step) {
+  const Computation* const computation = std::get_if<Computation>(&step.work);
+  return computation && computation->for_whole_batch;
 }
 
 // Whether each input has its own part of every tensor.
@@ -46,7 +46,7 @@ Slicing choose_slicing(const Program& program, std::int64_t batch, int threads) 
   for (const Step& step : program.steps) {
     std::int64_t bytes = 0;
     for_tensors(step, [&](int tensor) { bytes += info(program, tensor).bytes() / batch; });
-    if (has_float_weights(step) || weight_bytes(step) > bytes) break;
+    if (runs_for_whole_batch(step) || weight_bytes(step) > bytes) break;
     largest = std::max(largest, bytes);
     ++slicing.steps;
   }

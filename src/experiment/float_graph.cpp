@@ -9,6 +9,8 @@
 #include "octet/base/error.h"
 #include "octet/graph/attributes.h"
 #include "octet/graph/live_nodes.h"
+#include "octet/graph/operators_conv.h"
+#include "octet/graph/operators_norm.h"
 #include "octet/nn/evaluation_mode.h"
 #include "octet/nn/lost_parameters.h"
 
@@ -50,9 +52,9 @@ int add_constant(Graph& graph, std::string name, Shape shape, Floats data) {
 
 /// Whether `norm` reads a convolution that nobody else reads.
 bool folds(const Graph& graph, const Node& norm) {
-  if (norm.op != "batch_norm") return false;
+  if (norm.op != ops::kBatchNorm) return false;
   const int conv = graph.values[at(norm.inputs[0])].producer;
-  return conv >= 0 && graph.nodes[at(conv)].op == "conv2d" && graph.readers(norm.inputs[0]).size() == 1;
+  return conv >= 0 && graph.nodes[at(conv)].op == ops::kConv2d && graph.readers(norm.inputs[0]).size() == 1;
 }
 
 /// gamma (w x + b - mean) / sqrt(var + eps) + beta as one convolution, whose result is that of `norm`.
@@ -65,7 +67,7 @@ void fold(Graph& graph, const Node& norm) {
   const auto channels = gamma.size();
   Floats weight = floats(graph, conv.inputs[1]);
   Floats bias = conv.inputs[2] < 0 ? Floats(channels) : floats(graph, conv.inputs[2]);
-  const double eps = attribute(norm, "eps", 1e-5);
+  const double eps = attribute(norm.attributes, "eps", 1e-5);
   const std::size_t run = weight.size() / channels;
   for (std::size_t c = 0; c < channels; ++c) {
     const auto factor = static_cast<float>(gamma[c] / std::sqrt(static_cast<double>(variance[c]) + eps));

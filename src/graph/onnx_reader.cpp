@@ -13,8 +13,10 @@
 #include "octet/base/file_kind.h"
 #include "octet/base/input_file.h"
 #include "octet/base/utf8.h"
-#include "octet/graph/onnx_operators.h"
+#include "octet/graph/onnx_node.h"
 #include "octet/graph/onnx_tensor.h"
+#include "octet/graph/operator.h"
+#include "octet/graph/operators_elementwise.h"
 
 namespace octet {
 namespace {
@@ -30,6 +32,29 @@ std::int64_t opset_of(const onnx::ModelProto& model) {
       return set.version();
     }
   fail("the model does not say which opset it uses");
+}
+
+// How an operator of the file is read: of the forms that the opset knows, the newest.
+const OnnxForm& form_of(const std::string& name, std::int64_t opset) {
+  static const std::unordered_multimap<std::string_view, const OnnxForm*> by_name = [] {
+    std::unordered_multimap<std::string_view, const OnnxForm*> found;
+    for (const Operator* const op : all_operators())
+      for (const OnnxForm& form : op->read_from) found.emplace(form.name, &form);
+    return found;
+  }();
+  const OnnxForm* newest = nullptr;
+  for (auto [form, end] = by_name.equal_range(name); form != end; ++form)
+    if (form->second->since <= opset && (!newest || newest->since < form->second->since)) newest = form->second;
+  require(newest != nullptr, "operator ", name, " is not supported");
+  return *newest;
+}
+
+// Of what the file gives, `read` (all, if -1) are inputs of the op; the rest has become attributes.
+void check_inputs(const Operator& op, std::vector<int>& inputs, int read) {
+  if (read >= 0 && std::ssize(inputs) > read) inputs.resize(static_cast<std::size_t>(read));
+  require(inputs.size() >= op.least_inputs && inputs.size() <= op.most_inputs, "has ", inputs.size(),
+          " inputs, expected ", op.least_inputs, " to ", op.most_inputs);
+  for (std::size_t i = 0; i < op.least_inputs; ++i) require(inputs[i] >= 0, "input ", i, " is missing");
 }
 
 // Builds the Graph while it walks the file's nodes in their order.
@@ -116,19 +141,16 @@ class GraphReader {
                  : nullptr;
     };
     onnx_format::NodeReader reader(proto, opset_, constant);
-    onnx_format::ReadOperator read = onnx_format::read_operator(reader);
-    require(std::ssize(inputs) >= read.least_inputs && std::ssize(inputs) <= read.most_inputs, "has ", inputs.size(),
-            " inputs, expected ", read.least_inputs, " to ", read.most_inputs);
-    for (int i = 0; i < read.least_inputs; ++i)
-      require(inputs[static_cast<std::size_t>(i)] >= 0, "input ", i, " is missing");
-    if (read.op == "identity") {
+    onnx_format::ReadNode read = form_of(proto.op_type(), opset_).read(reader);
+    reader.finish();
+    check_inputs(get_operator(read.op), inputs, read.inputs);
+    if (read.op == ops::kIdentity) {
       require(names_.emplace(proto.output(0), inputs[0]).second, "the name ", in_quotes(proto.output(0)),
               " is given twice");
       return;
     }
-    if (read.op == "clip" || read.op == "reshape") inputs.resize(1);  // the rest has become attributes
     Node node;
-    node.op = std::move(read.op);
+    node.op = read.op;
     node.module = proto.name();
     node.inputs = std::move(inputs);
     node.attributes = std::move(read.attributes);

@@ -11,21 +11,10 @@
 #include <memory>
 #include <vector>
 
-#include "octet/base/shape.h"
+#include "octet/kernels/conv_shape.h"
 #include "octet/kernels/quantize.h"
 
 namespace octet::kernels {
-
-struct ConvShape {
-  std::int64_t n = 0, ci = 0, h = 0, w = 0;  ///< input [n, ci, h, w]
-  std::int64_t co = 0, kh = 0, kw = 0;       ///< weights [co, ci / groups, kh, kw]
-  std::int64_t oh = 0, ow = 0;               ///< output [n, co, oh, ow]
-  Size2 stride = 1, padding = 0, dilation = 1;
-  std::int64_t groups = 1;
-
-  friend bool operator==(const ConvShape&, const ConvShape&) = default;
-  std::int64_t weight_count() const { return co * (ci / groups) * kh * kw; }
-};
 
 /// Sets to zero the elements of x [n, ci, h, w], floats or int32, that lie in no window (stride beyond the kernel, rows
 /// after the last window): the data gradient there, which oneDNN leaves as it was, or as rubbish.

@@ -3,13 +3,9 @@
 // multiplied by one thread, so that no result depends on the number of threads.
 #pragma once
 
-#include <cstdint>
+#include "octet/kernels/linear_shape.h"
 
 namespace octet::kernels {
-
-struct LinearShape {
-  std::int64_t rows = 0, in = 0, out = 0;
-};
 
 /// y [rows, out] = x [rows, in] * w [out, in]'.
 void linear_forward(const LinearShape& s, const float* x, const float* w, float* y);

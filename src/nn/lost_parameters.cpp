@@ -5,6 +5,7 @@
 #include <set>
 
 #include "octet/graph/live_nodes.h"
+#include "octet/graph/operator.h"
 
 namespace octet {
 namespace {
@@ -30,8 +31,6 @@ void add_parameters(const Module& module, const std::string& prefix, std::vector
   for (const auto& [name, tensor] : module.own_parameters()) all.push_back({prefix + name, tensor});
   for (const auto& child : module.children()) add_parameters(child->module(), prefix + child->name() + '.', all);
 }
-
-bool is_layer(const Node& node) { return node.op == "conv2d" || node.op == "conv_transpose2d" || node.op == "linear"; }
 
 }  // namespace
 

@@ -6,22 +6,23 @@
 
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
+#include "octet/graph/operator.h"
+#include "octet/graph/operators_elementwise.h"
+#include "octet/graph/operators_norm.h"
 
 namespace octet {
 namespace {
 
 const Node& node_of(const Graph& graph, const std::string& layer) {
-  const auto is_layer = [&](const Node& node) {
-    return node.module == layer && (node.op == "conv2d" || node.op == "conv_transpose2d" || node.op == "linear");
-  };
-  const auto found = std::ranges::find_if(graph.nodes, is_layer);
+  const auto found =
+      std::ranges::find_if(graph.nodes, [&](const Node& node) { return node.module == layer && is_layer(node); });
   require(found != graph.nodes.end(), printable(layer), ": does not run for this input");
   return *found;
 }
 
 bool comes_from_relu(const Graph& graph, int value) {
   const int producer = graph.values[static_cast<std::size_t>(value)].producer;
-  return producer >= 0 && graph.nodes[static_cast<std::size_t>(producer)].op == "relu";
+  return producer >= 0 && graph.nodes[static_cast<std::size_t>(producer)].op == ops::kRelu;
 }
 
 // The BatchNorm that may move into the layer that computes `value`.
@@ -31,7 +32,7 @@ std::string only_batch_norm(const Graph& graph, int value, std::span<const std::
   const Node& reader = graph.nodes[static_cast<std::size_t>(readers.front())];
   const bool is_module = std::ranges::find(batch_norms, reader.module) != batch_norms.end();
   const bool runs_once = std::ranges::count(graph.nodes, reader.module, &Node::module) == 1;
-  return reader.op == "batch_norm" && is_module && runs_once ? reader.module : "";
+  return reader.op == ops::kBatchNorm && is_module && runs_once ? reader.module : "";
 }
 
 RetrainConfig complete(const LayerRetrainConfig& layer, std::int64_t batch_num, bool fed_by_relu) {

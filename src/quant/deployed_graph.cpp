@@ -16,6 +16,9 @@
 
 #include "octet/base/error.h"
 #include "octet/graph/attributes.h"
+#include "octet/graph/operators_conv.h"
+#include "octet/graph/operators_elementwise.h"
+#include "octet/graph/operators_quantization.h"
 #include "octet/quant/qat_layers.h"
 #include "octet/quant/quant_record.h"
 
@@ -58,7 +61,7 @@ class Builder {
       const bool is_layer = layer != layers_.end() && node.inputs.size() > 1;
       const std::string& name = is_layer ? node.module : trace_.values[at(node.output)].name;
       if (!passes(found_, node.module, {.node = name, .op = node.op, .why = {}, .module = node.module}, [&] {
-            if (node.op == "ulq_activation")
+            if (node.op == ops::kUlqActivation)
               grids_[node.output] = grid_of(node);
             else if (is_layer)
               write_layer(node, *layer->second);
@@ -107,11 +110,11 @@ class Builder {
   }
 
   Quantizer grid_of(const Node& node) const {
-    require(attribute(node, "bits", std::int64_t{8}) == 8, "activations of ", attribute(node, "bits", std::int64_t{8}),
-            " bits cannot be deployed, only of 8");
-    const auto scale = static_cast<float>(attribute(node, "scale", 0.0));
+    require(attribute(node.attributes, "bits", std::int64_t{8}) == 8, "activations of ",
+            attribute(node.attributes, "bits", std::int64_t{8}), " bits cannot be deployed, only of 8");
+    const auto scale = static_cast<float>(attribute(node.attributes, "scale", 0.0));
     return {node.module, node.inputs[0], force_fp16_ ? fp16_scale(scale) : scale,
-            static_cast<std::int32_t>(attribute(node, "offset", std::int64_t{0}))};
+            static_cast<std::int32_t>(attribute(node.attributes, "offset", std::int64_t{0}))};
   }
 
   // The value in the new graph that stands for one of the trace; floats of a quantized one.
@@ -141,7 +144,7 @@ class Builder {
 
   // For a refused node, so that what reads it can be looked at.
   void stand_in(const Node& traced, const std::string& name) {
-    if (traced.op == "ulq_activation") {
+    if (traced.op == ops::kUlqActivation) {
       grids_[traced.output] = {traced.module, traced.inputs[0], 1.0F, 0};
       return;
     }
@@ -164,21 +167,21 @@ class Builder {
     if (form_ == QuantForm::kQdq) {
       const int zero_point =
           constant(name + ".zero_point", {}, std::vector<std::uint8_t>{static_cast<std::uint8_t>(q.offset + 128)});
-      value.integers = node("quantize", name, shape, {x, scalar(".scale", q.scale), zero_point});
+      value.integers = node(ops::kQuantize, name, shape, {x, scalar(".scale", q.scale), zero_point});
     } else if (form_ == QuantForm::kAscend) {
-      value.integers = node("ascend_quant", name, shape, {x},
+      value.integers = node(ops::kAscendQuant, name, shape, {x},
                             {{"scale", static_cast<double>(1.0F / q.scale)},
                              {"offset", static_cast<double>(q.offset)},
                              {"dst_type", std::string("INT8")}});
     } else {
       const std::string fake = name + ".fakequant";
       const auto offset = static_cast<float>(q.offset);
-      int y = node("mul", fake + ".mul", shape, {x, scalar(".fakequant.scale", 1.0F / q.scale)});
-      y = node("round", fake + ".round", shape, {y});
-      y = node("add", fake + ".add", shape, {y, scalar(".fakequant.offset", offset)});
-      y = node("clip", fake + ".clip", shape, {y},
+      int y = node(ops::kMul, fake + ".mul", shape, {x, scalar(".fakequant.scale", 1.0F / q.scale)});
+      y = node(ops::kRound, fake + ".round", shape, {y});
+      y = node(ops::kAdd, fake + ".add", shape, {y, scalar(".fakequant.offset", offset)});
+      y = node(ops::kClip, fake + ".clip", shape, {y},
                {{"min", static_cast<double>(-kHalf)}, {"max", static_cast<double>(kHalf - 1.0F)}});
-      value.integers = node("sub", fake + ".sub", shape, {y, scalar(".fakequant.zero", offset)});
+      value.integers = node(ops::kSub, fake + ".sub", shape, {y, scalar(".fakequant.zero", offset)});
     }
     return value.integers;
   }
@@ -192,13 +195,14 @@ class Builder {
     if (form_ == QuantForm::kQdq) {
       const std::vector<int> scale_and_zero(out_.nodes[at(out_.values[at(integers)].producer)].inputs.begin() + 1,
                                             out_.nodes[at(out_.values[at(integers)].producer)].inputs.end());
-      value.floats = node("dequantize", name + ".dequantized", shape, {integers, scale_and_zero[0], scale_and_zero[1]});
+      value.floats =
+          node(ops::kDequantize, name + ".dequantized", shape, {integers, scale_and_zero[0], scale_and_zero[1]});
     } else {
       require(form_ == QuantForm::kFakeQuant,
               "an op other than a quantized layer reads quantized values, for which the format ascend has no node: "
               "convert the model without quantize_shortcuts");
       const int scale = constant(name + ".fakequant.step", {}, std::vector<float>{q.scale});
-      value.floats = node("mul", name + ".fakequant.dequantized", shape, {integers, scale});
+      value.floats = node(ops::kMul, name + ".fakequant.dequantized", shape, {integers, scale});
     }
     return value.floats;
   }
@@ -224,7 +228,7 @@ class Builder {
                  layer.integers(grid->second.scale),
                  {},
                  {},
-                 traced.op == "linear",
+                 traced.op == ops::kLinear,
                  layer.weight().shape(),
                  trace_.values[at(traced.output)].shape};
     require(!p.is_linear || trace_.values[at(grid->second.input)].shape.size() == 2,
@@ -251,21 +255,21 @@ class Builder {
   }
 
   // The axis of a weight's output channels.
-  static std::int64_t output_axis(const LayerParts& p) { return p.traced.op == "conv_transpose2d" ? 1 : 0; }
+  static std::int64_t output_axis(const LayerParts& p) { return p.traced.op == ops::kConvTranspose2d ? 1 : 0; }
 
   int qdq_layer(const LayerParts& p) {
     const std::string& name = p.traced.module;
     const auto count = std::ssize(p.scales), channels = std::ssize(p.integers.bias);
     const Shape scale_shape = count == 1 ? Shape{} : Shape{count};
-    const std::int64_t groups = attribute(p.traced, "groups", std::int64_t{1});
-    const bool expand = p.traced.op == "conv_transpose2d" && count > 1 && groups > 1;
+    const std::int64_t groups = attribute(p.traced.attributes, "groups", std::int64_t{1});
+    const bool expand = p.traced.op == ops::kConvTranspose2d && count > 1 && groups > 1;
     const int weight = qdq_weight(p, scale_shape, expand ? groups : 1);
     Attributes attributes = p.traced.attributes;
     if (expand) attributes["groups"] = std::int64_t{1};
     const int bias_scale = constant(name + ".bias.scale", scale_shape, p.factors);
     const int bias_zero =
         constant(name + ".bias.zero_point", scale_shape, std::vector<std::int32_t>(at(static_cast<int>(count)), 0));
-    const int bias = node("dequantize", name + ".bias.dequantized", {channels},
+    const int bias = node(ops::kDequantize, name + ".bias.dequantized", {channels},
                           {constant(name + ".bias", {channels}, p.integers.bias), bias_scale, bias_zero},
                           {{"axis", std::int64_t{0}}});
     return node(p.traced.op, name, p.result_shape, {floats_of(p.input), weight, bias}, std::move(attributes));
@@ -288,7 +292,7 @@ class Builder {
     const int scale = constant(name + ".scale", scale_shape, p.scales);
     const int zero = constant(name + ".zero_point", scale_shape, std::vector<std::int8_t>(p.scales.size(), 0));
     const int integers = constant(name, shape, std::move(weight));
-    return node("dequantize", name + ".dequantized", shape, {integers, scale, zero}, {{"axis", output_axis(p)}});
+    return node(ops::kDequantize, name + ".dequantized", shape, {integers, scale, zero}, {{"axis", output_axis(p)}});
   }
 
   // The accumulators of that format's devices are int32.
@@ -315,7 +319,7 @@ class Builder {
     std::vector<std::uint64_t> param;
     for (const float factor : p.factors) param.push_back(std::bit_cast<std::uint32_t>(factor));
     const Shape shape{std::ssize(param)};
-    return node("ascend_dequant", name + ".dequant", p.result_shape,
+    return node(ops::kAscendDequant, name + ".dequant", p.result_shape,
                 {sums, constant(name + ".dequant.param", shape, std::move(param))});
   }
 
@@ -329,7 +333,7 @@ class Builder {
              layer_attributes(p));
     Shape shape(p.result_shape.size(), 1);
     shape[1] = std::ssize(p.factors);
-    return node("mul", name + ".fakedequant.mul", p.result_shape,
+    return node(ops::kMul, name + ".fakedequant.mul", p.result_shape,
                 {sums, constant(name + ".fakedequant.scale", shape, p.factors)});
   }
 

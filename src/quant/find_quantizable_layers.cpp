@@ -6,6 +6,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
+#include "octet/graph/operator.h"
 #include "octet/nn/conv_layers.h"
 #include "octet/quant/qat_layers.h"
 #include "octet/quant/quantizable_layers.h"
@@ -52,9 +53,8 @@ std::string name_obstacle(const std::string& name) {
 
 // How often the layer's own op ran.
 std::ptrdiff_t runs(const Graph& graph, const QuantizableLayer& layer) {
-  const char* const op = layer.type == "Conv2d" ? "conv2d" : layer.is_linear() ? "linear" : "conv_transpose2d";
   return std::ranges::count_if(graph.nodes,
-                               [&](const Node& node) { return node.module == layer.name && node.op == op; });
+                               [&](const Node& node) { return node.module == layer.name && is_layer(node); });
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "octet/autograd/integers.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
+#include "octet/graph/operators_quantization.h"
 
 namespace octet {
 namespace {
@@ -98,7 +99,7 @@ Tensor fake_quantize_weight(const char* layer, const Tensor& weight, const Tenso
     return Attributes{{"bits", std::int64_t{bits}}, {"channel_wise", used.size() > 1}};
   };
   const Tensor kept = scales.requires_grad() ? weight : Tensor();
-  return record("fake_quantize_weight", y, {weight, scales}, describe,
+  return record(ops::kFakeQuantizeWeight, y, {weight, scales}, describe,
                 [kept, used, view, range, form](const Tensor& dy, const NeedsGrad& needs) {
                   std::vector<Tensor> grads(2);
                   if (needs[0]) grads[0] = dy;

@@ -197,7 +197,7 @@ TEST(Conv2d, RejectsOperandsThatDoNotFit) {
       message(w, w, {}, {}),
       "conv2d: x must be an activation, which lies channels-last; it is row-major, as weights are (x [128, 64, 3, "
       "3])");
-  EXPECT_EQ(message(x, {}, {}, {}), "conv2d: w must be 4-D, got []");
+  EXPECT_EQ(message(x, {}, {}, {}), "conv2d: w must be defined");
   EXPECT_EQ(message(x, x, {}, {}), "conv2d: w must be row-major, not an activation (make it with from_values)");
   EXPECT_EQ(message(x, weight({8, 32, 0, 3}), {}, {}), "conv2d: w [8, 32, 0, 3] is empty");
 }
@@ -205,17 +205,17 @@ TEST(Conv2d, RejectsOperandsThatDoNotFit) {
 TEST(Conv2d, RejectsOptionsOutOfRange) {
   const Tensor x = Tensor::zeros({1, 4, 5, 5}), w = weight({4, 4, 3, 3});
   const auto message = [&](const Conv2dParams& p) { return error_text([&] { conv2d(x, w, {}, p); }); };
-  EXPECT_EQ(message({.stride = {1, 0}}), "conv2d: stride must be at least 1, got 1x0");
-  EXPECT_EQ(message({.padding = {-1, 0}}), "conv2d: padding must not be negative, got -1x0");
-  EXPECT_EQ(message({.dilation = 0}), "conv2d: dilation must be at least 1, got 0x0");
-  EXPECT_EQ(message({.groups = 0}), "conv2d: groups must be at least 1, got 0");
+  EXPECT_EQ(message({.stride = {1, 0}}), "conv2d: stride must be at least 1 (stride 1x0)");
+  EXPECT_EQ(message({.padding = {-1, 0}}), "conv2d: padding must be at least 0 (padding -1x0)");
+  EXPECT_EQ(message({.dilation = 0}), "conv2d: dilation must be at least 1 (dilation 0x0)");
+  EXPECT_EQ(message({.groups = 0}), "conv2d: groups must be from 1 to 16777216 (groups 0)");
 
   constexpr std::int64_t kHuge = std::int64_t{1} << 62;  // sizes computed with it would overflow
   const std::string suffix = " must be at most 16777216 (";
   EXPECT_EQ(message({.stride = {1, kHuge}}), "conv2d: stride" + suffix + "stride 1x4611686018427387904)");
   EXPECT_EQ(message({.padding = {16777217, 0}}), "conv2d: padding" + suffix + "padding 16777217x0)");
   EXPECT_EQ(message({.dilation = {kHuge, 1}}), "conv2d: dilation" + suffix + "dilation 4611686018427387904x1)");
-  EXPECT_EQ(message({.groups = kHuge}), "conv2d: groups must be at most 16777216, got 4611686018427387904");
+  EXPECT_EQ(message({.groups = kHuge}), "conv2d: groups must be from 1 to 16777216 (groups 4611686018427387904)");
 }
 
 TEST(ConvTranspose2d, RejectsWhatDoesNotFit) {
@@ -234,7 +234,8 @@ TEST(ConvTranspose2d, RejectsWhatDoesNotFit) {
             "2x2, dilation 1x3");
   EXPECT_EQ(message(weight({6, 3, 3, 3}), {}, {.padding = {3, 0}}),
             "conv_transpose2d: the output would be 0x6 (x [2, 6, 4, 4], w [6, 3, 3, 3], padding 3x0)");
-  EXPECT_EQ(message(weight({6, 3, 3, 3}), {}, {.stride = 0}), "conv_transpose2d: stride must be at least 1, got 0x0");
+  EXPECT_EQ(message(weight({6, 3, 3, 3}), {}, {.stride = 0}),
+            "conv_transpose2d: stride must be at least 1 (stride 0x0)");
 }
 
 TEST(Linear, RejectsWhatDoesNotFit) {

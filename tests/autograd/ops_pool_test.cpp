@@ -158,19 +158,14 @@ TEST(MaxPool2d, RejectsOptionsThatDoNotFit) {
       message(Tensor::zeros({1, 1, 4, 4}, Layout::kRowMajor), {.kernel_size = 2}),
       "max_pool2d: x must be an activation, which lies channels-last; it is row-major, as weights are (x [1, 1, 4, "
       "4])");
-  EXPECT_EQ(
-      message(image, {.kernel_size = {0, 2}}),
-      "max_pool2d: kernel_size, stride and dilation must be at least 1 (kernel_size 0x2, stride 0x2, dilation 1x1)");
-  EXPECT_EQ(
-      message(image, {.kernel_size = 2, .stride = 0}),
-      "max_pool2d: kernel_size, stride and dilation must be at least 1 (kernel_size 2x2, stride 0x0, dilation 1x1)");
+  EXPECT_EQ(message(image, {.kernel_size = {0, 2}}), "max_pool2d: kernel_size must be at least 1 (kernel_size 0x2)");
+  EXPECT_EQ(message(image, {.kernel_size = 2, .stride = 0}), "max_pool2d: stride must be at least 1 (stride 0x0)");
   EXPECT_EQ(message(image, {.kernel_size = 2, .dilation = {1, -1}}),
-            "max_pool2d: kernel_size, stride and dilation must be at least 1 (kernel_size 2x2, stride 2x2, dilation "
-            "1x-1)");
+            "max_pool2d: dilation must be at least 1 (dilation 1x-1)");
   EXPECT_EQ(message(image, {.kernel_size = 3, .padding = {1, 2}}),
-            "max_pool2d: padding must be at least 0 and at most half the kernel_size (padding 1x2, kernel_size 3x3)");
+            "max_pool2d: padding must be at most half the kernel_size (padding 1x2, kernel_size 3x3)");
   EXPECT_EQ(message(image, {.kernel_size = 3, .padding = {-1, 1}}),
-            "max_pool2d: padding must be at least 0 and at most half the kernel_size (padding -1x1, kernel_size 3x3)");
+            "max_pool2d: padding must be at least 0 (padding -1x1)");
   EXPECT_EQ(
       message(image, {.kernel_size = {2, 5}}),
       "max_pool2d: the window does not fit into the image (x [1, 1, 4, 4], kernel_size 2x5, padding 0x0, dilation "
@@ -251,7 +246,7 @@ TEST(AvgPool2d, RejectsOptionsThatDoNotFit) {
   EXPECT_EQ(error_text([] { avg_pool2d(Tensor::zeros({4}), {.kernel_size = 2}); }),
             "avg_pool2d: x must be an activation [N, C, H, W] (x [4])");
   EXPECT_EQ(error_text([&] { avg_pool2d(image, {.kernel_size = 2, .padding = 2}); }),
-            "avg_pool2d: padding must be at least 0 and at most half the kernel_size (padding 2x2, kernel_size 2x2)");
+            "avg_pool2d: padding must be at most half the kernel_size (padding 2x2, kernel_size 2x2)");
   EXPECT_EQ(
       error_text([&] { avg_pool2d(image, {.kernel_size = 7, .padding = 1}); }),
       "avg_pool2d: the window does not fit into the image (x [1, 1, 4, 4], kernel_size 7x7, padding 1x1, dilation "

@@ -30,7 +30,9 @@ class Quantized {
         b_.node("dequantize", {w, b_.scalar(0.01F), b_.scalar(std::int8_t{0})}, {{"axis", std::int64_t{0}}});
     return b_.node("conv2d", {v, weight}, {{"padding", List{1, 1}}});
   }
-  int node(const std::string& op, std::vector<int> inputs) { return b_.node(op, std::move(inputs), {}); }
+  int node(const std::string& op, std::vector<int> inputs, Attributes attributes = {}) {
+    return b_.node(op, std::move(inputs), std::move(attributes));
+  }
 
   std::vector<std::string> fused(int output) {
     Graph graph = b_.finish({output});
@@ -89,8 +91,9 @@ TEST(Fuse, LetsTheLaterOfTwoLayersAdd) {
 TEST(Fuse, QuantizesBeforePoolingWhereAllReadersDo) {
   Quantized n;
   const int y = n.node("relu", {n.conv(n.on_grid(n.x(), 0.1F))});
-  EXPECT_EQ(n.fused(n.conv(n.on_grid(n.node("max_pool2d", {y}), 0.2F))),
-            (Operations{"quantize", "conv2d + relu + quantize", "max_pool2d", "conv2d"}));
+  EXPECT_EQ(
+      n.fused(n.conv(n.on_grid(n.node("max_pool2d", {y}, {{"kernel_size", std::vector<std::int64_t>{1, 1}}}), 0.2F))),
+      (Operations{"quantize", "conv2d + relu + quantize", "max_pool2d", "conv2d"}));
 }
 
 TEST(ArenaLayout, NeverPutsTwoLivingTensorsInOnePlace) {

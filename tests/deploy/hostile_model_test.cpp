@@ -135,7 +135,8 @@ TEST(HostileModel, WithVeryManyWindowsIsRefused) {
   const int y =
       b.node("avg_pool2d", {b.input("x", {1, 1, 1 << 25, 1})}, {{"kernel_size", List{1, 1}}, {"stride", List{1, 1}}});
   EXPECT_EQ(error_text([&] { Model::parse(write_onnx(b.finish({y})), "m.onnx"); }),
-            "m.onnx.avg_pool2d_0 (avg_pool2d): averages in 33554432 rows or columns are not supported (1048576 are)");
+            "m.onnx.avg_pool2d_0 (avg_pool2d): avg_pool2d: averages in 33554432 rows or columns are not supported "
+            "(1048576 are)");
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ std::vector<float> output_of(const Program& program, const std::vector<float>& x
 
 bool has_float_weights(const Program& program) {
   return std::ranges::any_of(program.steps, [](const Step& step) {
-    return std::holds_alternative<FloatConv>(step.work) || std::holds_alternative<FloatLinear>(step.work);
+    const Computation* const computation = std::get_if<Computation>(&step.work);
+    return computation && computation->for_whole_batch;
   });
 }
 

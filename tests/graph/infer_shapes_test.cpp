@@ -61,23 +61,24 @@ TEST(InferShapes, NamesTheNodeWhereSizesDoNotFit) {
   EXPECT_EQ(error_text([] {
               shape_of("conv2d", {{1, 3, 4, 4}, {4, 2, 1, 1}}, {});
             }),
-            "conv2d_0 (conv2d): x [1, 3, 4, 4], w [4, 2, 1, 1] and groups 1 do not fit each other");
+            "conv2d_0: conv2d: w expects 2 input channels but x has 3 (x [1, 3, 4, 4], w [4, 2, 1, 1], groups 1)");
   EXPECT_EQ(error_text([] {
               shape_of("conv2d", {{1, 2, 4, 4}, {4, 2, 5, 1}}, {});
             }),
-            "conv2d_0 (conv2d): a window of 5 (dilation 1) does not fit into 4 padded by 0 and 0");
+            "conv2d_0: conv2d: the window 5x1 (kernel 5x1, dilation 1x1) is larger than the padded input 4x4 (x [1, 2, "
+            "4, 4])");
   EXPECT_EQ(error_text([] {
-              shape_of("add", {{1, 2}, {2, 1}}, {});
+              shape_of("add", {{1, 2}, {2, 3}}, {});
             }),
-            "add_0 (add): shapes must be equal: [1, 2] and [2, 1]");
+            "add_0: add: shapes must be equal, or sizes be 1: [1, 2] and [2, 3]");
   EXPECT_EQ(error_text([] {
               shape_of("reshape", {{65536, 2}}, {{"shape", List{1 << 30, 1 << 30}}});
             }),
-            "reshape_0 (reshape): shape [1073741824, 1073741824] is too large");
+            "reshape_0: reshape: [65536, 2] has 131072 elements, which do not fit the shape [1073741824, 1073741824]");
   EXPECT_EQ(error_text([] {
               shape_of("quantize", {{1, 2}, {3}}, {{"axis", std::int64_t{1}}});
             }),
-            "quantize_0 (quantize): the scale [3] does not fit [1, 2] along axis 1");
+            "quantize_0: quantize: the scale [3] does not fit [1, 2] along axis 1");
 }
 
 }  // namespace

@@ -110,7 +110,7 @@ TEST_F(DeployedGraph, AscendIsMadeOfTheScalesInTheRecord) {
       const float exact = layer(name).input_grid().grid.scale;
       EXPECT_EQ(scales.scale_d, halves ? fp16_scale(exact) : exact);
       const Node& quant = ascend.nodes[static_cast<std::size_t>(named(ascend, name + ".quant").producer)];
-      EXPECT_EQ(attribute(quant, "scale", 0.0), static_cast<double>(1.0F / scales.scale_d));
+      EXPECT_EQ(attribute(quant.attributes, "scale", 0.0), static_cast<double>(1.0F / scales.scale_d));
       const auto& bias = data_of<std::int32_t>(ascend, name + ".bias");
       for (std::size_t c = 0; c < bias.size(); ++c)
         EXPECT_EQ(static_cast<float>(bias[c]), std::rint(steps_of_bias(layer(name), scales, c))) << "channel " << c;
@@ -132,7 +132,7 @@ TEST_F(DeployedGraph, FakeQuantHasTheNumbersOfAscend) {
       SCOPED_TRACE(name);
       const Node& quant = ascend.nodes[static_cast<std::size_t>(named(ascend, name + ".quant").producer)];
       EXPECT_EQ(static_cast<double>(data_of<float>(fake, name + ".quant.fakequant.scale").at(0)),
-                attribute(quant, "scale", 0.0));
+                attribute(quant.attributes, "scale", 0.0));
       const auto& weight = data_of<std::int8_t>(ascend, name + ".weight");
       EXPECT_EQ(data_of<float>(fake, name + ".weight"), std::vector<float>(weight.begin(), weight.end()));
       const auto& bias = data_of<std::int32_t>(ascend, name + ".bias");

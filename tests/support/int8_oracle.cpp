@@ -35,7 +35,7 @@ OracleConstant dequantized_constant(const OracleNode& n) {
   OracleConstant c = *n.constant(0);
   c.scales = n.constant(1)->values;
   c.zero_points = n.constant(2) ? n.constant(2)->integers : std::vector<std::int64_t>(c.scales.size(), 0);
-  std::int64_t axis = attribute(n.node, "axis", std::int64_t{1}), inner = 1;
+  std::int64_t axis = attribute(n.node.attributes, "axis", std::int64_t{1}), inner = 1;
   if (axis < 0) axis += std::ssize(c.shape);
   for (std::size_t i = at(axis) + 1; i < c.shape.size(); ++i) inner *= c.shape[i];
   for (std::size_t i = 0; i < c.integers.size(); ++i) {
@@ -98,8 +98,8 @@ OracleTensor relu(const OracleNode& n) {
 }
 
 OracleTensor clip(const OracleNode& n) {
-  const auto low = static_cast<float>(attribute(n.node, "min", -HUGE_VAL));
-  const auto high = static_cast<float>(attribute(n.node, "max", HUGE_VAL));
+  const auto low = static_cast<float>(attribute(n.node.attributes, "min", -HUGE_VAL));
+  const auto high = static_cast<float>(attribute(n.node.attributes, "max", HUGE_VAL));
   return map(n, [=](float x) { return x < low ? low : x > high ? high : x; });
 }
 
@@ -114,8 +114,10 @@ OracleTensor add(const OracleNode& n) {
 OracleTensor max_pool(const OracleNode& n) {
   const OracleTensor& x = n.tensor(0);
   const Shape& out = n.shape();
-  const Size2 kernel = size_attribute(n.node, "kernel_size", 1), stride = size_attribute(n.node, "stride", 1);
-  const Size2 padding = size_attribute(n.node, "padding", 0), dilation = size_attribute(n.node, "dilation", 1);
+  const Size2 kernel = size_attribute(n.node.attributes, "kernel_size", 1),
+              stride = size_attribute(n.node.attributes, "stride", 1);
+  const Size2 padding = size_attribute(n.node.attributes, "padding", 0),
+              dilation = size_attribute(n.node.attributes, "dilation", 1);
   OracleTensor y;
   y.grid = x.grid;
   for (std::int64_t plane = 0; plane < x.shape[0] * x.shape[1]; ++plane)
@@ -140,10 +142,10 @@ OracleTensor average_pool(const OracleNode& n) {
   const OracleTensor& x = n.tensor(0);
   const Shape& out = n.shape();
   const bool whole = n.node.op == "adaptive_avg_pool2d";
-  const Size2 kernel = whole ? Size2(x.shape[2], x.shape[3]) : size_attribute(n.node, "kernel_size", 1);
-  const Size2 stride = whole ? Size2(1) : size_attribute(n.node, "stride", 1);
-  const Size2 padding = whole ? Size2(0) : size_attribute(n.node, "padding", 0);
-  const bool count_padding = attribute(n.node, "count_include_pad", true);
+  const Size2 kernel = whole ? Size2(x.shape[2], x.shape[3]) : size_attribute(n.node.attributes, "kernel_size", 1);
+  const Size2 stride = whole ? Size2(1) : size_attribute(n.node.attributes, "stride", 1);
+  const Size2 padding = whole ? Size2(0) : size_attribute(n.node.attributes, "padding", 0);
+  const bool count_padding = attribute(n.node.attributes, "count_include_pad", true);
   OracleTensor y;
   for (std::int64_t plane = 0; plane < x.shape[0] * x.shape[1]; ++plane)
     for (std::int64_t oh = 0; oh < out[2]; ++oh)
@@ -173,7 +175,7 @@ OracleTensor average_pool(const OracleNode& n) {
 OracleTensor cat(const OracleNode& n) {
   OracleTensor y;
   const Shape& out = n.shape();
-  std::int64_t dim = attribute(n.node, "dim", std::int64_t{1}), outer = 1;
+  std::int64_t dim = attribute(n.node.attributes, "dim", std::int64_t{1}), outer = 1;
   if (dim < 0) dim += std::ssize(out);
   for (std::int64_t i = 0; i < dim; ++i) outer *= out[at(i)];
   bool on_grid = true;
@@ -196,7 +198,7 @@ OracleTensor batch_norm(const OracleNode& n) {
   const OracleTensor& x = n.tensor(0);
   const Floats &gamma = n.constant(1)->values, &beta = n.constant(2)->values, &mean = n.constant(3)->values,
                &variance = n.constant(4)->values;
-  const double eps = attribute(n.node, "eps", 1e-5);
+  const double eps = attribute(n.node.attributes, "eps", 1e-5);
   const std::int64_t inner = x.shape.size() == 4 ? x.shape[2] * x.shape[3] : 1;
   OracleTensor y;
   for (std::size_t i = 0; i < x.values.size(); ++i) {

@@ -33,7 +33,7 @@ Geometry geometry(const OracleNode& n) {
   const Shape &x = n.tensor(0).shape, &w = n.constant(1)->shape, &y = n.shape();
   if (n.node.op == "linear") {
     const std::int64_t rows = element_count(x) / x.back();
-    const bool in_out = attribute(n.node, "transposed_weight", false);
+    const bool in_out = attribute(n.node.attributes, "transposed_weight", false);
     return {rows, x.back(), 1, 1, y.back(), 1, 1, 1, 1, 1, 1, 0, 1, false, in_out};
   }
   return {x[0],
@@ -45,10 +45,10 @@ Geometry geometry(const OracleNode& n) {
           y[3],
           w[2],
           w[3],
-          attribute(n.node, "groups", std::int64_t{1}),
-          size_attribute(n.node, "stride", 1),
-          size_attribute(n.node, "padding", 0),
-          size_attribute(n.node, "dilation", 1),
+          attribute(n.node.attributes, "groups", std::int64_t{1}),
+          size_attribute(n.node.attributes, "stride", 1),
+          size_attribute(n.node.attributes, "padding", 0),
+          size_attribute(n.node.attributes, "dilation", 1),
           n.node.op == "conv_transpose2d",
           false};
 }

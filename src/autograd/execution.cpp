@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/autograd/execution.h"
+
+#include <unordered_map>
+
+#include "octet/autograd/execution_families.h"
+#include "octet/base/error.h"
+#include "octet/graph/operator.h"
+
+namespace octet {
+
+TensorExecution find_tensor_execution(std::string_view op) {
+  static const std::unordered_map<std::string_view, TensorExecution> by_name = [] {
+    std::unordered_map<std::string_view, TensorExecution> found;
+    for (const std::span<const detail::NamedExecution> family :
+         {detail::conv_executions(), detail::elementwise_executions(), detail::fused_executions(),
+          detail::loss_executions(), detail::pad_executions(), detail::pool_executions(), detail::shape_executions()})
+      for (const detail::NamedExecution& execution : family) found.emplace(execution.op, execution.run);
+    return found;
+  }();
+  const auto found = by_name.find(op);
+  return found == by_name.end() ? nullptr : found->second;
+}
+
+Tensor execute(std::string_view op, std::span<const Tensor> inputs, const Attributes& attributes) {
+  const Operator& row = get_operator(op);
+  const TensorExecution run = find_tensor_execution(op);
+  require(run != nullptr, row.name, ": does not run on tensors: ", row.no_tensors ? row.no_tensors : "");
+  require(inputs.size() >= row.least_inputs && inputs.size() <= row.most_inputs, row.name, ": has ", inputs.size(),
+          " inputs, expected ", row.least_inputs, " to ", row.most_inputs);
+  check_attributes(row, attributes);
+  return run(inputs, attributes);
+}
+
+}  // namespace octet

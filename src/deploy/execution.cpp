@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/deploy/execution.h"
+
+#include <unordered_map>
+
+#include "octet/deploy/executable.h"
+
+namespace octet::deploy {
+
+LowerNode find_execution(std::string_view op) {
+  static const std::unordered_map<std::string_view, LowerNode> by_name = [] {
+    std::unordered_map<std::string_view, LowerNode> found;
+    for (const std::span<const NamedExecution> family :
+         {conv_executions(), elementwise_executions(), norm_executions(), pool_executions(), quantization_executions(),
+          shape_executions()})
+      for (const NamedExecution& execution : family) found.emplace(execution.op, execution.lower);
+    return found;
+  }();
+  const auto found = by_name.find(op);
+  return found == by_name.end() ? nullptr : found->second;
+}
+
+bool is_executable(std::string_view op) { return find_execution(op) != nullptr; }
+
+}  // namespace octet::deploy

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "octet/graph/operators_elementwise.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "octet/graph/attributes.h"
+#include "octet/graph/onnx_node.h"
+#include "octet/graph/operator_families.h"
+
+namespace octet {
+
+using onnx_format::NodeReader;
+using onnx_format::NodeWriter;
+using onnx_format::ReadNode;
+
+Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
+  Shape y(std::max(a.size(), b.size()));
+  for (std::size_t i = 1; i <= y.size(); ++i) {
+    const std::int64_t m = i <= a.size() ? a[a.size() - i] : 1, n = i <= b.size() ? b[b.size() - i] : 1;
+    require(m == n || m == 1 || n == 1, op, ": shapes must be equal, or sizes be 1: ", a, " and ", b);
+    y[y.size() - i] = m == 1 ? n : m;
+  }
+  return y;
+}
+
+ClipParams clip_params(const Attributes& attributes) {
+  const ClipParams p{attribute(attributes, "min", -HUGE_VAL), attribute(attributes, "max", HUGE_VAL)};
+  require(p.min <= p.max, "clip: min ", p.min, " must not be above max ", p.max);
+  return p;
+}
+
+namespace {
+
+std::vector<Shape> same(const Operands& in) { return {in.shape(0)}; }
+
+template <const char* const& kName>
+std::vector<Shape> broadcast(const Operands& in) {
+  return {broadcast_shape(kName, in.shape(0), in.shape(1))};
+}
+
+// Plain operators of ONNX.
+constexpr const char* kOnnxAdd = "Add";
+constexpr const char* kOnnxIdentity = "Identity";
+constexpr const char* kOnnxMul = "Mul";
+constexpr const char* kOnnxRelu = "Relu";
+constexpr const char* kOnnxRound = "Round";
+constexpr const char* kOnnxSub = "Sub";
+
+template <const char* const& kName>
+ReadNode read_plain(NodeReader&) {
+  return {kName};
+}
+
+double bound(const NodeReader& node, int input, double fallback) {
+  if (!node.has_input(input)) return fallback;
+  const Value* const value = node.constant(input);
+  const auto* const values = value ? std::get_if<std::vector<float>>(value->data.get()) : nullptr;
+  require(values && values->size() == 1, "min and max must be constant float scalars");
+  return static_cast<double>(values->front());
+}
+
+ReadNode read_clip(NodeReader& node) {
+  node.require_inputs(1, 3);
+  const double min = bound(node, 1, -HUGE_VAL), max = bound(node, 2, HUGE_VAL);
+  require(min <= max, "min ", min, " must not be above max ", max);
+  return {ops::kClip, {{"min", min}, {"max", max}}, 1};
+}
+
+void write_as_clip(NodeWriter& node, double min, double max) {
+  node.set_operator("Clip");
+  node.add_inputs();
+  node.add_constant("min", {}, std::vector<float>{static_cast<float>(min)});
+  node.add_constant("max", {}, std::vector<float>{static_cast<float>(max)});
+}
+void write_clip(NodeWriter& node) {
+  const double min = node.take("min", -HUGE_VAL), max = node.take("max", HUGE_VAL);
+  write_as_clip(node, min, max);
+}
+void write_relu6(NodeWriter& node) { write_as_clip(node, 0.0, 6.0); }
+
+Attributes none() { return {}; }
+Attributes clip_defaults() { return {{"min", -HUGE_VAL}, {"max", HUGE_VAL}}; }
+Attributes leaky_relu_defaults() { return {{"negative_slope", 0.01}}; }
+Attributes dropout_defaults() { return {{"p", 0.5}}; }
+
+Operator function(const char* name, Attributes (*defaults)() = none) {
+  return {.name = name,
+          .least_inputs = 1,
+          .most_inputs = 1,
+          .defaults = defaults,
+          .shapes = same,
+          .quantized = QuantizedAs::kFunction};
+}
+
+Operator of_two(const char* name, std::vector<Shape> (*shapes)(const Operands&), void (*write)(NodeWriter&)) {
+  return {.name = name,
+          .least_inputs = 2,
+          .most_inputs = 2,
+          .defaults = none,
+          .shapes = shapes,
+          .quantized = QuantizedAs::kFloats,
+          .write = write};
+}
+
+constexpr const char* kNoStep = "no step of a plan computes it yet";
+
+std::vector<Operator> make_rows() {
+  Operator relu = function(ops::kRelu), relu6 = function(ops::kRelu6), clip = function(ops::kClip, clip_defaults);
+  relu.read_from = {{kOnnxRelu, read_plain<ops::kRelu>}};
+  relu.write = onnx_format::write_plain<kOnnxRelu>;
+  relu6.write = write_relu6;
+  clip.read_from = {{"Clip", read_clip}};
+  clip.write = write_clip;
+  clip.no_tensors = "relu and relu6 are what trains";
+  std::vector<Operator> rows{relu, relu6, clip};
+
+  for (Operator op : {function(ops::kLeakyRelu, leaky_relu_defaults), function(ops::kSigmoid), function(ops::kTanh),
+                      function(ops::kSilu), function(ops::kHardswish)}) {
+    op.not_deployed = kNoStep;
+    rows.push_back(op);
+  }
+  Operator round = function(ops::kRound);
+  round.write = onnx_format::write_plain<kOnnxRound>;
+  round.no_tensors = round.not_deployed = "part of fake quantization in files";
+  Operator identity = function(ops::kIdentity);
+  identity.quantized = QuantizedAs::kCommutes;
+  identity.read_from = {{kOnnxIdentity, read_plain<ops::kIdentity>}};
+  identity.write = onnx_format::write_plain<kOnnxIdentity>;
+  identity.no_tensors = identity.not_deployed = "leaves no node";
+  Operator dropout = function(ops::kDropout, dropout_defaults);
+  dropout.no_tensors = "needs random numbers, which are no input";
+  dropout.not_deployed = "evaluation has none";
+  rows.insert(rows.end(), {round, identity, dropout});
+
+  Operator add = of_two(ops::kAdd, broadcast<ops::kAdd>, onnx_format::write_plain<kOnnxAdd>);
+  add.read_from = {{kOnnxAdd, read_plain<ops::kAdd>}};
+  Operator sub = of_two(ops::kSub, broadcast<ops::kSub>, onnx_format::write_plain<kOnnxSub>);
+  Operator mul = of_two(ops::kMul, broadcast<ops::kMul>, onnx_format::write_plain<kOnnxMul>);
+  sub.not_deployed = mul.not_deployed = kNoStep;
+  rows.insert(rows.end(), {add, sub, mul});
+  return rows;
+}
+
+}  // namespace
+
+std::span<const Operator> elementwise_operators() {
+  static const std::vector<Operator> rows = make_rows();
+  return rows;
+}
+
+}  // namespace octet
