@@ -2,7 +2,8 @@
 # cmake -DFACTS=file -P layering.cmake: reads every #include of the project and fails, naming file and include, where one
 # breaks a rule of docs/design.md (FACTS sets ROOMS, LINKS_<room> and PRIVATE_HEADERS as the build has them):
 #   - a room includes only itself and the rooms that it links, which are the ones that the table in docs/design.md names;
-#     the sizes in kernels/*_shape.h, plain numbers over base, may be seen by the operator table, too;
+#     what kernels are asked for, kernels/*_shape.h and kernels/function.h, stands on base alone, and may be seen by the
+#     operator table, too;
 #   - public headers include only each other and the standard C++ headers; private headers stay in their room;
 #   - oneDNN and OpenMP are seen in src/kernels only, ONNX's messages in src/graph only, stb_image and libjpeg in src/data
 #     only;
@@ -41,10 +42,10 @@ function(check_file_of_room ROOM FILE)
     if(line MATCHES "\"octet/([a-z_]+)/([^\"]+)\"")
       set(other ${CMAKE_MATCH_1})
       set(included src/${other}/${CMAKE_MATCH_2})
-      if(included MATCHES "^src/kernels/[a-z]+_shape[.]h$" AND ROOM STREQUAL "graph")
+      if(included MATCHES "^src/kernels/([a-z]+_shape|function)[.]h$" AND ROOM STREQUAL "graph")
         # plain numbers
-      elseif(FILE MATCHES "^src/kernels/[a-z]+_shape[.]h$" AND NOT other STREQUAL "base")
-        complain(${FILE} ": " ${line} ": sizes stand on base alone")
+      elseif(FILE MATCHES "^src/kernels/([a-z]+_shape|function)[.]h$" AND NOT other STREQUAL "base")
+        complain(${FILE} ": " ${line} ": what kernels are asked for stands on base alone")
       elseif(NOT other IN_LIST allowed)
         complain(${FILE} ": " ${line} ": points up, " ${ROOM} " may include only " "${allowed}")
       elseif(included IN_LIST PRIVATE_HEADERS AND (public OR NOT other STREQUAL ROOM))

@@ -4,14 +4,18 @@
 #include <unordered_map>
 
 #include "octet/autograd/execution_families.h"
+#include "octet/autograd/ops.h"
 #include "octet/base/error.h"
 #include "octet/graph/operator.h"
 
 namespace octet {
 
-TensorExecution find_tensor_execution(std::string_view op) {
-  static const std::unordered_map<std::string_view, TensorExecution> by_name = [] {
-    std::unordered_map<std::string_view, TensorExecution> found;
+namespace {
+
+// Null if there is none.
+detail::TensorExecution find_execution(std::string_view op) {
+  static const std::unordered_map<std::string_view, detail::TensorExecution> by_name = [] {
+    std::unordered_map<std::string_view, detail::TensorExecution> found;
     for (const std::span<const detail::NamedExecution> family :
          {detail::conv_executions(), detail::elementwise_executions(), detail::fused_executions(),
           detail::loss_executions(), detail::pad_executions(), detail::pool_executions(), detail::shape_executions()})
@@ -22,14 +26,21 @@ TensorExecution find_tensor_execution(std::string_view op) {
   return found == by_name.end() ? nullptr : found->second;
 }
 
+}  // namespace
+
+bool runs_on_tensors(std::string_view op) {
+  const Operator* const row = find_operator(op);
+  return row && (row->function || find_execution(op));
+}
+
 Tensor execute(std::string_view op, std::span<const Tensor> inputs, const Attributes& attributes) {
   const Operator& row = get_operator(op);
-  const TensorExecution run = find_tensor_execution(op);
-  require(run != nullptr, row.name, ": does not run on tensors: ", row.no_tensors ? row.no_tensors : "");
+  require(runs_on_tensors(op), row.name, ": does not run on tensors: ", row.no_tensors ? row.no_tensors : "");
   require(inputs.size() >= row.least_inputs && inputs.size() <= row.most_inputs, row.name, ": has ", inputs.size(),
           " inputs, expected ", row.least_inputs, " to ", row.most_inputs);
   check_attributes(row, attributes);
-  return run(inputs, attributes);
+  if (row.function) return apply_function(*row.function, inputs[0], function_option(row, attributes));
+  return find_execution(op)(inputs, attributes);
 }
 
 }  // namespace octet

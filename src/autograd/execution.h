@@ -10,13 +10,11 @@
 
 namespace octet {
 
-/// conv2d(), relu(), ... with their options as attributes; an undefined input stands for an absent one.
-using TensorExecution = Tensor (*)(std::span<const Tensor> inputs, const Attributes& attributes);
+/// Whether execute() runs the op of this name; if not, its row says why.
+bool runs_on_tensors(std::string_view op);
 
-/// Null if nothing executes the op on tensors: its row says why.
-TensorExecution find_tensor_execution(std::string_view op);
-
-/// Runs the op. Throws Error if there is none of that name, nothing executes it, or inputs and attributes do not fit.
+/// conv2d(), relu(), ... with their options as attributes; an undefined input stands for an absent one. Throws Error if
+/// there is none of that name, nothing executes it, or inputs and attributes do not fit.
 Tensor execute(std::string_view op, std::span<const Tensor> inputs, const Attributes& attributes = {});
 
 }  // namespace octet

@@ -8,6 +8,7 @@
 
 namespace octet::detail {
 
+using TensorExecution = Tensor (*)(std::span<const Tensor> inputs, const Attributes& attributes);
 struct NamedExecution {
   const char* op;
   TensorExecution run;

@@ -14,6 +14,7 @@
 #include "octet/graph/operators_norm.h"
 #include "octet/graph/operators_pool.h"
 #include "octet/graph/operators_shape.h"
+#include "octet/kernels/function.h"
 
 namespace octet {
 
@@ -47,12 +48,17 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 // ---- element-wise (ops_elementwise.cpp; relu, add: ops_fused.cpp; dropout: ops_random.cpp) -------------------------
 
 Tensor relu(const Tensor& x);
-Tensor relu6(const Tensor& x);
-Tensor leaky_relu(const Tensor& x, float negative_slope = 0.01F);
-Tensor sigmoid(const Tensor& x);
-Tensor tanh(const Tensor& x);
-Tensor silu(const Tensor& x);
-Tensor hardswish(const Tensor& x);
+
+/// f of every element; `a` is the option of those functions that have one (kernels/function.h).
+Tensor apply_function(kernels::Function f, const Tensor& x, float a = 0.0F);
+inline Tensor hardswish(const Tensor& x) { return apply_function(kernels::Function::kHardswish, x); }
+inline Tensor leaky_relu(const Tensor& x, float negative_slope = 0.01F) {
+  return apply_function(kernels::Function::kLeakyRelu, x, negative_slope);
+}
+inline Tensor relu6(const Tensor& x) { return apply_function(kernels::Function::kRelu6, x); }
+inline Tensor sigmoid(const Tensor& x) { return apply_function(kernels::Function::kSigmoid, x); }
+inline Tensor silu(const Tensor& x) { return apply_function(kernels::Function::kSilu, x); }
+inline Tensor tanh(const Tensor& x) { return apply_function(kernels::Function::kTanh, x); }
 
 /// Element-wise; shapes must be equal, or one operand a one-element tensor.
 Tensor add(const Tensor& a, const Tensor& b);

@@ -7,7 +7,7 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
-#include "octet/graph/attributes.h"
+#include "octet/graph/operator.h"
 #include "octet/graph/operators_elementwise.h"
 #include "octet/kernels/elementwise.h"
 #include "octet/kernels/reduce.h"
@@ -17,25 +17,6 @@ namespace {
 
 using detail::empty_like;
 using detail::ShapeAndLayout;
-
-// What the backward kernel reads. The output costs nothing: the next op keeps it, too.
-enum class Kept { kInput, kOutput };
-
-// y = forward(x) for every element; dx = backward(x or y, dy).
-template <typename ForwardKernel, typename BackwardKernel>
-Tensor map(const char* op, const Tensor& x, const ForwardKernel& forward, Kept kept, const BackwardKernel& backward,
-           const DescribeOp& attributes = {}) {
-  const FloatEnvironment numbers;
-  detail::require_defined(op, "x", x);
-  Tensor y = empty_like(x);
-  forward(x.size(), x.values().data(), y.mutable_values().data());
-  return record(op, y, {x}, attributes,
-                [from = kept == Kept::kInput ? x : y.detach(), backward](const Tensor& dy, const NeedsGrad&) {
-                  Tensor dx = empty_like(from);
-                  backward(dy.size(), from.values().data(), dy.values().data(), dx.mutable_values().data());
-                  return std::vector<Tensor>{dx};
-                });
-}
 
 // The operand whose shape the result has.
 const Tensor& wider(const char* op, const Tensor& a, const Tensor& b) {
@@ -51,36 +32,22 @@ const Tensor& wider(const char* op, const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-Tensor relu6(const Tensor& x) {
-  return map(ops::kRelu6, x, kernels::relu6_forward, Kept::kOutput, kernels::relu6_backward_from_y);
-}
-
-Tensor leaky_relu(const Tensor& x, float negative_slope) {
-  const auto forward = [=](std::int64_t n, const float* from, float* y) {
-    kernels::leaky_relu_forward(n, negative_slope, from, y);
+Tensor apply_function(kernels::Function f, const Tensor& x, float a) {
+  const FloatEnvironment numbers;
+  const Operator& op = operator_of(f);
+  detail::require_defined(op.name, "x", x);
+  Tensor y = empty_like(x);
+  kernels::function_forward(f, a, x.size(), x.values().data(), y.mutable_values().data());
+  const auto attributes = [&] {
+    return op.function_option ? Attributes{{op.function_option, static_cast<double>(a)}} : Attributes{};
   };
-  const auto backward = [=](std::int64_t n, const float* from, const float* dy, float* dx) {
-    kernels::leaky_relu_backward(n, negative_slope, from, dy, dx);
-  };
-  return map(ops::kLeakyRelu, x, forward, negative_slope >= 0.0F ? Kept::kOutput : Kept::kInput, backward, [=] {
-    return Attributes{{"negative_slope", static_cast<double>(negative_slope)}};
+  // Keeping the result costs nothing: the next op keeps it, too.
+  const Tensor from = kernels::gradient_reads_result(f, a) ? y.detach() : x;
+  return record(op.name, y, {x}, attributes, [f, a, from](const Tensor& dy, const NeedsGrad&) {
+    Tensor dx = empty_like(from);
+    kernels::function_backward(f, a, dy.size(), from.values().data(), dy.values().data(), dx.mutable_values().data());
+    return std::vector<Tensor>{dx};
   });
-}
-
-Tensor sigmoid(const Tensor& x) {
-  return map(ops::kSigmoid, x, kernels::sigmoid_forward, Kept::kOutput, kernels::sigmoid_backward_from_y);
-}
-
-Tensor tanh(const Tensor& x) {
-  return map(ops::kTanh, x, kernels::tanh_forward, Kept::kOutput, kernels::tanh_backward_from_y);
-}
-
-Tensor silu(const Tensor& x) {
-  return map(ops::kSilu, x, kernels::silu_forward, Kept::kInput, kernels::silu_backward_from_x);
-}
-
-Tensor hardswish(const Tensor& x) {
-  return map(ops::kHardswish, x, kernels::hardswish_forward, Kept::kInput, kernels::hardswish_backward_from_x);
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
@@ -156,15 +123,6 @@ namespace detail {
 
 std::span<const NamedExecution> elementwise_executions() {
   static constexpr NamedExecution kAll[] = {
-      {ops::kRelu6, [](std::span<const Tensor> in, const Attributes&) { return relu6(in[0]); }},
-      {ops::kLeakyRelu,
-       [](std::span<const Tensor> in, const Attributes& a) {
-         return leaky_relu(in[0], static_cast<float>(attribute(a, "negative_slope", 0.01)));
-       }},
-      {ops::kSigmoid, [](std::span<const Tensor> in, const Attributes&) { return sigmoid(in[0]); }},
-      {ops::kTanh, [](std::span<const Tensor> in, const Attributes&) { return tanh(in[0]); }},
-      {ops::kSilu, [](std::span<const Tensor> in, const Attributes&) { return silu(in[0]); }},
-      {ops::kHardswish, [](std::span<const Tensor> in, const Attributes&) { return hardswish(in[0]); }},
       {ops::kSub, [](std::span<const Tensor> in, const Attributes&) { return sub(in[0], in[1]); }},
       {ops::kMul, [](std::span<const Tensor> in, const Attributes&) { return mul(in[0], in[1]); }},
   };

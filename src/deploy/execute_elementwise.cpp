@@ -6,9 +6,10 @@
 #include "octet/base/error.h"
 #include "octet/deploy/binding.h"
 #include "octet/deploy/execution.h"
+#include "octet/graph/operator.h"
 #include "octet/graph/operators_elementwise.h"
-#include "octet/kernels/elementwise.h"
 #include "octet/kernels/epilogue.h"
+#include "octet/kernels/function.h"
 
 namespace octet::deploy {
 namespace {
@@ -32,10 +33,21 @@ void lower_add(Lowering& l) {
 
 }  // namespace
 
+void lower_function(Lowering& l) {
+  const Operator& op = get_operator(l.node().op);
+  const auto bind = [f = *op.function, a = function_option(op, l.node().attributes)](Binding& at) -> Run {
+    return [=, count = at.output_count(), x = at.real_input(), y = at.real_output()](const Memory& m) {
+      kernels::function_forward(f, a, count, x(m), y(m));
+    };
+  };
+  l.define_real(l.add_step(op.name, Computation{bind}, {{l.real(l.input(0)), {}}}, l.output_shape(), false));
+}
+
 Run bind(const Clip& work, Binding& at) {
   const Real x = at.real_input(), y = at.real_output();
   const std::int64_t count = at.output_count();
-  if (work.low == 0.0F && work.high == 6.0F) return [=](const Memory& m) { kernels::relu6_forward(count, x(m), y(m)); };
+  if (work.low == 0.0F && work.high == 6.0F)
+    return [=](const Memory& m) { kernels::function_forward(kernels::Function::kRelu6, 0.0F, count, x(m), y(m)); };
   if (work.low == 0.0F && work.high > 3e38F)
     return [=](const Memory& m) { kernels::epilogue_forward({count, 1}, {{.x = x(m)}, {}}, true, y(m)); };
   return [=](const Memory& m) {

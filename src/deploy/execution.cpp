@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "octet/deploy/executable.h"
+#include "octet/graph/operator.h"
 
 namespace octet::deploy {
 
@@ -17,7 +18,9 @@ LowerNode find_execution(std::string_view op) {
     return found;
   }();
   const auto found = by_name.find(op);
-  return found == by_name.end() ? nullptr : found->second;
+  if (found != by_name.end()) return found->second;
+  const Operator* const row = find_operator(op);
+  return row && row->function && !row->not_deployed ? lower_function : nullptr;
 }
 
 bool is_executable(std::string_view op) { return find_execution(op) != nullptr; }

@@ -15,6 +15,9 @@ using LowerNode = void (*)(Lowering& lowering);
 /// Null if a plan cannot execute the op: its row says why.
 LowerNode find_execution(std::string_view op);
 
+/// Of a function of one value.
+void lower_function(Lowering& lowering);
+
 struct NamedExecution {
   const char* op;
   LowerNode lower;

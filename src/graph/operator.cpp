@@ -7,6 +7,7 @@
 #include "octet/base/error.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
+#include "octet/graph/attributes.h"
 #include "octet/graph/operator_families.h"
 
 namespace octet {
@@ -44,6 +45,16 @@ const Operator* find_operator(std::string_view name) {
   return found == by_name.end() ? nullptr : found->second;
 }
 
+const Operator& operator_of(kernels::Function function) {
+  static const std::unordered_map<kernels::Function, const Operator*> by_function = [] {
+    std::unordered_map<kernels::Function, const Operator*> found;
+    for (const Operator* const op : rows())
+      if (op->function) found.emplace(*op->function, op);
+    return found;
+  }();
+  return *by_function.at(function);
+}
+
 const Operator& get_operator(std::string_view name) {
   const Operator* const found = find_operator(name);
   if (found) return *found;
@@ -55,6 +66,12 @@ const Operator& get_operator(std::string_view name) {
 bool is_layer(const Node& node) {
   const Operator* const op = find_operator(node.op);
   return op && op->quantized == QuantizedAs::kLayer;
+}
+
+float function_option(const Operator& op, const Attributes& attributes) {
+  if (!op.function_option) return 0.0F;
+  const double fallback = std::get<double>(op.defaults().at(op.function_option));
+  return static_cast<float>(attribute(attributes, op.function_option, fallback));
 }
 
 void check_attributes(const Operator& op, const Attributes& attributes) {

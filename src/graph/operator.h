@@ -8,11 +8,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "octet/graph/graph.h"
+#include "octet/kernels/function.h"
 
 namespace octet {
 
@@ -69,6 +71,10 @@ struct Operator {
   std::vector<Shape> (*shapes)(const Operands& operands);
   QuantizedAs quantized;
 
+  /// Of a function of one value: which; the attribute that is its option `a`, or null.
+  std::optional<kernels::Function> function = {};
+  const char* function_option = nullptr;
+
   std::vector<OnnxForm> read_from = {};
   /// Null: ONNX has no operator for it here.
   void (*write)(onnx_format::NodeWriter& node) = nullptr;
@@ -82,11 +88,16 @@ struct Operator {
 std::span<const Operator* const> all_operators();
 /// Null if there is none of that name.
 const Operator* find_operator(std::string_view name);
+/// The row of a function of one value.
+const Operator& operator_of(kernels::Function function);
 /// Throws Error, with the nearest name, if there is none.
 const Operator& get_operator(std::string_view name);
 
 /// Whether the node is a layer with weights, which can run in int8.
 bool is_layer(const Node& node);
+
+/// The option `a` of a function of one value, 0 for one without.
+float function_option(const Operator& op, const Attributes& attributes);
 
 /// Throws Error, naming the op, unless the attributes are options of the op, of their types.
 void check_attributes(const Operator& op, const Attributes& attributes);

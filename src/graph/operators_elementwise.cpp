@@ -79,18 +79,34 @@ void write_clip(NodeWriter& node) {
 }
 void write_relu6(NodeWriter& node) { write_as_clip(node, 0.0, 6.0); }
 
+ReadNode read_leaky_relu(NodeReader& node) {
+  return {"leaky_relu", {{"negative_slope", static_cast<double>(node.real("alpha", 0.01F))}}};
+}
+void write_leaky_relu(NodeWriter& node) {
+  node.set_operator("LeakyRelu");
+  node.add_inputs();
+  node.set("alpha", static_cast<float>(node.take("negative_slope", 0.01)));
+}
+
 Attributes none() { return {}; }
 Attributes clip_defaults() { return {{"min", -HUGE_VAL}, {"max", HUGE_VAL}}; }
 Attributes leaky_relu_defaults() { return {{"negative_slope", 0.01}}; }
 Attributes dropout_defaults() { return {{"p", 0.5}}; }
 
-Operator function(const char* name, Attributes (*defaults)() = none) {
+Operator unary(const char* name, Attributes (*defaults)() = none) {
   return {.name = name,
           .least_inputs = 1,
           .most_inputs = 1,
           .defaults = defaults,
           .shapes = same,
           .quantized = QuantizedAs::kFunction};
+}
+
+// Its executions are those of kernels/function.h.
+Operator function(const char* name, kernels::Function f) {
+  Operator op = unary(name);
+  op.function = f;
+  return op;
 }
 
 Operator of_two(const char* name, std::vector<Shape> (*shapes)(const Operands&), void (*write)(NodeWriter&)) {
@@ -105,30 +121,44 @@ Operator of_two(const char* name, std::vector<Shape> (*shapes)(const Operands&),
 
 constexpr const char* kNoStep = "no step of a plan computes it yet";
 
+// Functions of one value.
+std::vector<Operator> function_rows() {
+  constexpr const char* kLibm = "its bits are those of the C library's exp, which differ from machine to machine";
+  Operator hardswish = function("hardswish", kernels::Function::kHardswish);
+  hardswish.not_deployed = "files are written for opset 13, and HardSwish came with 14";
+  Operator leaky_relu = function("leaky_relu", kernels::Function::kLeakyRelu);
+  leaky_relu.defaults = leaky_relu_defaults;
+  leaky_relu.function_option = "negative_slope";
+  leaky_relu.read_from = {{"LeakyRelu", read_leaky_relu}};
+  leaky_relu.write = write_leaky_relu;
+  Operator relu6 = function(ops::kRelu6, kernels::Function::kRelu6);
+  relu6.write = write_relu6;
+  Operator sigmoid = function("sigmoid", kernels::Function::kSigmoid);
+  Operator silu = function("silu", kernels::Function::kSilu);
+  Operator tanh = function("tanh", kernels::Function::kTanh);
+  sigmoid.not_deployed = silu.not_deployed = tanh.not_deployed = kLibm;
+  return {hardswish, leaky_relu, relu6, sigmoid, silu, tanh};
+}
+
 std::vector<Operator> make_rows() {
-  Operator relu = function(ops::kRelu), relu6 = function(ops::kRelu6), clip = function(ops::kClip, clip_defaults);
+  std::vector<Operator> rows = function_rows();
+  Operator relu = unary(ops::kRelu), clip = unary(ops::kClip, clip_defaults);
   relu.read_from = {{kOnnxRelu, read_plain<ops::kRelu>}};
   relu.write = onnx_format::write_plain<kOnnxRelu>;
-  relu6.write = write_relu6;
   clip.read_from = {{"Clip", read_clip}};
   clip.write = write_clip;
   clip.no_tensors = "relu and relu6 are what trains";
-  std::vector<Operator> rows{relu, relu6, clip};
+  rows.insert(rows.end(), {relu, clip});
 
-  for (Operator op : {function(ops::kLeakyRelu, leaky_relu_defaults), function(ops::kSigmoid), function(ops::kTanh),
-                      function(ops::kSilu), function(ops::kHardswish)}) {
-    op.not_deployed = kNoStep;
-    rows.push_back(op);
-  }
-  Operator round = function(ops::kRound);
+  Operator round = unary(ops::kRound);
   round.write = onnx_format::write_plain<kOnnxRound>;
   round.no_tensors = round.not_deployed = "part of fake quantization in files";
-  Operator identity = function(ops::kIdentity);
+  Operator identity = unary(ops::kIdentity);
   identity.quantized = QuantizedAs::kCommutes;
   identity.read_from = {{kOnnxIdentity, read_plain<ops::kIdentity>}};
   identity.write = onnx_format::write_plain<kOnnxIdentity>;
   identity.no_tensors = identity.not_deployed = "leaves no node";
-  Operator dropout = function(ops::kDropout, dropout_defaults);
+  Operator dropout = unary(ops::kDropout, dropout_defaults);
   dropout.no_tensors = "needs random numbers, which are no input";
   dropout.not_deployed = "evaluation has none";
   rows.insert(rows.end(), {round, identity, dropout});

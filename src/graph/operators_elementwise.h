@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Element-wise ops: keys and shape rules.
+// Element-wise ops: keys of those that others name, and shape rules.
 #pragma once
 
 #include "octet/graph/graph.h"
@@ -10,17 +10,12 @@ namespace ops {
 inline constexpr const char* kAdd = "add";
 inline constexpr const char* kClip = "clip";
 inline constexpr const char* kDropout = "dropout";
-inline constexpr const char* kHardswish = "hardswish";
 inline constexpr const char* kIdentity = "identity";
-inline constexpr const char* kLeakyRelu = "leaky_relu";
 inline constexpr const char* kMul = "mul";
 inline constexpr const char* kRelu = "relu";
 inline constexpr const char* kRelu6 = "relu6";
 inline constexpr const char* kRound = "round";
-inline constexpr const char* kSigmoid = "sigmoid";
-inline constexpr const char* kSilu = "silu";
 inline constexpr const char* kSub = "sub";
-inline constexpr const char* kTanh = "tanh";
 }  // namespace ops
 
 /// The shape of a op b, by NumPy's rule: sizes are compared from the last dimension, and 1 fits any.

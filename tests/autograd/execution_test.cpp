@@ -73,7 +73,19 @@ TEST(Execution, OfATraceGivesTheBitsOfTheOps) {
     run.insert(node.op);
   }
   EXPECT_EQ(values[static_cast<std::size_t>(graph.outputs[0])].item(), expected.item());
-  for (const Operator* const op : all_operators()) EXPECT_EQ(run.contains(op->name), !op->no_tensors) << op->name;
+  for (const Operator* const op : all_operators())
+    EXPECT_EQ(run.contains(op->name) || op->function, !op->no_tensors) << op->name;
+}
+
+TEST(Execution, OfAFunctionTakesItsOptionFromItsAttribute) {
+  Rng rng(2);
+  const Tensor x = random_tensor({40}, Layout::kRowMajor, rng);
+  for (const Operator* const op : all_operators()) {
+    if (!op->function) continue;
+    const Tensor expected = apply_function(*op->function, x, function_option(*op, {}));
+    EXPECT_EQ(execute(op->name, {&x, 1}).to_vector(), expected.to_vector()) << op->name;
+  }
+  EXPECT_EQ(execute("leaky_relu", {&x, 1}, {{"negative_slope", 0.25}}).to_vector(), leaky_relu(x, 0.25F).to_vector());
 }
 
 TEST(Execution, NamesWhatIsWrong) {
