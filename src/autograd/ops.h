@@ -51,6 +51,7 @@ Tensor relu(const Tensor& x);
 
 /// f of every element; `a` is the option of those functions that have one (kernels/function.h).
 Tensor apply_function(kernels::Function f, const Tensor& x, float a = 0.0F);
+inline Tensor hardsigmoid(const Tensor& x) { return apply_function(kernels::Function::kHardsigmoid, x); }
 inline Tensor hardswish(const Tensor& x) { return apply_function(kernels::Function::kHardswish, x); }
 inline Tensor leaky_relu(const Tensor& x, float negative_slope = 0.01F) {
   return apply_function(kernels::Function::kLeakyRelu, x, negative_slope);

@@ -79,6 +79,21 @@ void write_clip(NodeWriter& node) {
 }
 void write_relu6(NodeWriter& node) { write_as_clip(node, 0.0, 6.0); }
 
+constexpr float kSixth = 1.0F / 6.0F;
+
+ReadNode read_hardsigmoid(NodeReader& node) {
+  const float alpha = node.real("alpha", 0.2F), beta = node.real("beta", 0.5F);
+  require(std::fabs(alpha - kSixth) < 1e-6F && beta == 0.5F, "alpha ", alpha, " and beta ", beta,
+          " are not supported (1/6 and 0.5 are)");
+  return {"hardsigmoid"};
+}
+void write_hardsigmoid(NodeWriter& node) {
+  node.set_operator("HardSigmoid");
+  node.add_inputs();
+  node.set("alpha", kSixth);
+  node.set("beta", 0.5F);
+}
+
 ReadNode read_leaky_relu(NodeReader& node) {
   return {"leaky_relu", {{"negative_slope", static_cast<double>(node.real("alpha", 0.01F))}}};
 }
@@ -124,6 +139,9 @@ constexpr const char* kNoStep = "no step of a plan computes it yet";
 // Functions of one value.
 std::vector<Operator> function_rows() {
   constexpr const char* kLibm = "its bits are those of the C library's exp, which differ from machine to machine";
+  Operator hardsigmoid = function("hardsigmoid", kernels::Function::kHardsigmoid);
+  hardsigmoid.read_from = {{"HardSigmoid", read_hardsigmoid}};
+  hardsigmoid.write = write_hardsigmoid;
   Operator hardswish = function("hardswish", kernels::Function::kHardswish);
   hardswish.not_deployed = "files are written for opset 13, and HardSwish came with 14";
   Operator leaky_relu = function("leaky_relu", kernels::Function::kLeakyRelu);
@@ -137,7 +155,7 @@ std::vector<Operator> function_rows() {
   Operator silu = function("silu", kernels::Function::kSilu);
   Operator tanh = function("tanh", kernels::Function::kTanh);
   sigmoid.not_deployed = silu.not_deployed = tanh.not_deployed = kLibm;
-  return {hardswish, leaky_relu, relu6, sigmoid, silu, tanh};
+  return {hardsigmoid, hardswish, leaky_relu, relu6, sigmoid, silu, tanh};
 }
 
 std::vector<Operator> make_rows() {

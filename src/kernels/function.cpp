@@ -16,6 +16,13 @@ constexpr std::int64_t kMathChunk = 1 << 12;
 
 // ---- forward --------------------------------------------------------------------------------------------------------
 
+OCTET_CLONES void hardsigmoid(std::int64_t n, float, const float* x, float* y) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float gate = x[i] + 3.0F;
+    y[i] = (gate < 0.0F ? 0.0F : gate > 6.0F ? 6.0F : gate) / 6.0F;
+  }
+}
+
 OCTET_CLONES void hardswish(std::int64_t n, float, const float* x, float* y) {
   for (std::int64_t i = 0; i < n; ++i) {
     const float gate = x[i] + 3.0F;
@@ -46,6 +53,10 @@ void tanh(std::int64_t n, float, const float* x, float* y) {
 }
 
 // ---- backward -------------------------------------------------------------------------------------------------------
+
+OCTET_CLONES void hardsigmoid_gradient(std::int64_t n, float, const float* y, const float* dy, float* dx) {
+  for (std::int64_t i = 0; i < n; ++i) dx[i] = y[i] <= 0.0F ? 0.0F : y[i] >= 1.0F ? 0.0F : dy[i] / 6.0F;
+}
 
 OCTET_CLONES void hardswish_gradient(std::int64_t n, float, const float* x, const float* dy, float* dx) {
   for (std::int64_t i = 0; i < n; ++i) {
@@ -91,6 +102,8 @@ struct Loops {
 
 Loops loops_of(Function f, float a) {
   switch (f) {
+    case Function::kHardsigmoid:
+      return {hardsigmoid, hardsigmoid_gradient, GradientReads::kResult, kStreamChunk};
     case Function::kHardswish:
       return {hardswish, hardswish_gradient, GradientReads::kInput, kStreamChunk};
     case Function::kLeakyRelu:

@@ -9,11 +9,12 @@ namespace octet::kernels {
 
 /// `a` is the option of those that have one. At kinks the gradient is that of the outer pieces.
 enum class Function {
-  kHardswish,  ///< x * min(max(x + 3, 0), 6) / 6
-  kLeakyRelu,  ///< x > 0 ? x : a * x
-  kRelu6,      ///< min(max(x, 0), 6)
-  kSigmoid,    ///< 1 / (1 + exp(-x))
-  kSilu,       ///< x / (1 + exp(-x))
+  kHardsigmoid,  ///< min(max(x + 3, 0), 6) / 6
+  kHardswish,    ///< x * min(max(x + 3, 0), 6) / 6
+  kLeakyRelu,    ///< x > 0 ? x : a * x
+  kRelu6,        ///< min(max(x, 0), 6)
+  kSigmoid,      ///< 1 / (1 + exp(-x))
+  kSilu,         ///< x / (1 + exp(-x))
   kTanh,
 };
 

@@ -78,18 +78,20 @@ TEST_P(Functions, RejectsAnUndefinedInput) {
   EXPECT_EQ(error_text([] { GetParam().ours(Tensor()); }), text(GetParam().name, ": x must be defined"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, Functions,
-                         testing::Values(Function{"relu6", relu6, test::relu6_reference, {0, 6}},
-                                         Function{"leaky_relu",
-                                                  [](const Tensor& x) { return leaky_relu(x); },
-                                                  [](double x) { return test::leaky_relu_reference(x, 0.01F); },
-                                                  {0}},
-                                         Function{
-                                             "sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, {}},
-                                         Function{"tanh", tanh, [](double x) { return std::tanh(x); }, {}},
-                                         Function{"silu", silu, test::silu_reference, {}},
-                                         Function{"hardswish", hardswish, test::hardswish_reference, {-3, 3}}),
-                         function_name);
+INSTANTIATE_TEST_SUITE_P(
+    Table, Functions,
+    testing::Values(Function{"relu6", relu6, test::relu6_reference, {0, 6}},
+                    Function{"leaky_relu",
+                             [](const Tensor& x) { return leaky_relu(x); },
+                             [](double x) { return test::leaky_relu_reference(x, 0.01F); },
+                             {0}},
+                    Function{"sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, {}},
+                    Function{"tanh", tanh, [](double x) { return std::tanh(x); }, {}},
+                    Function{"silu", silu, test::silu_reference, {}},
+                    Function{
+                        "hardsigmoid", hardsigmoid, [](double x) { return test::relu6_reference(x + 3) / 6; }, {-3, 3}},
+                    Function{"hardswish", hardswish, test::hardswish_reference, {-3, 3}}),
+    function_name);
 
 TEST(Activations, AgreeWithPyTorchAlsoAtTheirKinks) {
   for (const auto& c : test::pytorch_cases("activations")) {
@@ -112,6 +114,14 @@ TEST(Hardswish, TakesTheOuterGradientAtItsKinks) {
   Tensor x = Tensor::from_values({2}, std::vector<float>{-3, 3}).set_requires_grad();
   sum(hardswish(x)).backward();
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{0, 1}));
+}
+
+TEST(Hardsigmoid, TakesTheOuterGradientAtItsKinks) {
+  Tensor x = Tensor::from_values({3}, std::vector<float>{-3, 0, 3}).set_requires_grad();
+  const Tensor y = hardsigmoid(x);
+  EXPECT_EQ(y.to_vector(), (std::vector<float>{0, 0.5F, 1}));
+  sum(y).backward();
+  EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{0, 1.0F / 6.0F, 0}));
 }
 
 TEST(LeakyRelu, AllowsANegativeSlopeBelowZero) {
