@@ -65,6 +65,9 @@ Pool& pool() {
   return *instance;
 }
 
+// Made when the program begins: of a fork while another thread makes it, the child would wait for a thread it has not.
+[[maybe_unused]] const Pool& made_at_the_beginning = pool();
+
 // `bytes` is a class that `top` knows.
 void Pool::push(void* data, std::int64_t bytes) {
   Link*& head = top.find(bytes)->second;
