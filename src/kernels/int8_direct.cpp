@@ -114,6 +114,15 @@ void Int8Direct::cut() {
       copies_ ? tile_input_rows(std::min(rows, s.oh)) * tile_input_columns(std::min(columns, s.ow)) * s.ci + 4 : 0;
 }
 
+void* Int8Direct::scratch(Buffer& large) const {
+  constexpr std::int64_t kMostKept = 1 << 20;
+  thread_local Buffer own;
+  const std::int64_t bytes = sums() * static_cast<std::int64_t>(sizeof(std::int32_t)) + copied_bytes_;
+  Buffer& buffer = bytes > kMostKept ? large : own;
+  if (buffer.bytes() < bytes) buffer = Buffer(bytes);
+  return buffer.data();
+}
+
 Int8Direct::View Int8Direct::view(const Tile& t, const std::uint8_t* x, std::uint8_t* scratch) const {
   const ConvShape& s = layer_.s;
   const std::int64_t pixel = s.stride.w * s.ci;

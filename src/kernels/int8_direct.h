@@ -43,11 +43,11 @@ class Int8Direct {
   /// of `start`, one value per channel or null.
   template <typename F>
   void run(const std::uint8_t* x, const std::int32_t* start, const F& done) const {
-    const Buffer sums(tile_pixels_ * layer_.out_channels() * static_cast<std::int64_t>(sizeof(std::int32_t)));
-    const Buffer scratch(copied_bytes_);
-    auto* const acc = static_cast<std::int32_t*>(sums.data());
+    Buffer large;
+    auto* const acc = static_cast<std::int32_t*>(scratch(large));
+    auto* const copy = reinterpret_cast<std::uint8_t*>(acc + sums());
     for (const Tile& tile : tiles_) {
-      compute(tile, view(tile, x, static_cast<std::uint8_t*>(scratch.data())), start, acc);
+      compute(tile, view(tile, x, copy), start, acc);
       done(acc, tile.rows * tile.columns, tile.first);
     }
   }
@@ -67,6 +67,11 @@ class Int8Direct {
   };
 
   void cut();
+  // Of a tile, with the room that keeps what follows aligned.
+  std::int64_t sums() const { return (tile_pixels_ * layer_.out_channels() + 15) / 16 * 16; }
+  // Memory for the sums of a tile and the copy of its input. It is the thread's own, from run to run: for some
+  // microseconds' work threads should not meet in the pool. Where it takes much it is `large`.
+  void* scratch(Buffer& large) const;
   std::int64_t input_row(std::int64_t row) const { return row * layer_.s.stride.h - layer_.s.padding.h; }
   std::int64_t tile_input_rows(std::int64_t rows) const {
     return (rows - 1) * layer_.s.stride.h + (layer_.s.kh - 1) * layer_.s.dilation.h + 1;

@@ -11,9 +11,9 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdlib>
-#include <map>
 #include <mutex>
 #include <new>
 
@@ -41,17 +41,41 @@ struct Link {
 };
 static_assert(sizeof(Link) <= kSmallest);
 
+void wait_a_moment() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Eight sizes from one power of two to the next.
+std::int64_t size_class(std::int64_t bytes) {
+  if (bytes <= kSmallest) return kSmallest;
+  const int top = std::bit_width(static_cast<std::uint64_t>(bytes - 1));
+  const std::int64_t step = std::max(kSmallest / 4, std::int64_t{1} << (top - 4));
+  return (bytes + step - 1) / step * step;
+}
+
+// The place of a size class: threads meet in the pool, so that looking for it must not take long.
+constexpr std::size_t kClasses = 64 * 8;
+std::size_t place_of(std::int64_t block) {
+  const int top = std::bit_width(static_cast<std::uint64_t>(block - 1));
+  const std::int64_t step = std::max(kSmallest / 4, std::int64_t{1} << (top - 4));
+  return static_cast<std::size_t>(top * 8 + (block - 1 - (std::int64_t{1} << (top - 1))) / step);
+}
+
 struct Pool {
   std::mutex mutex;
-  std::map<std::int64_t, Link*> top;  // of each class
+  std::array<Link*, kClasses> top{};
   Link *newest = nullptr, *oldest = nullptr;
   MemoryStatistics statistics;
   std::int64_t peak_lately = 0, peak_before = 0;  // of live bytes
   std::int64_t served_lately = 0;
   std::int64_t until_failure = 0;  // allocations, the last of which fails; 0: none does
 
-  void push(void* data, std::int64_t bytes);
-  void remove(Link* link);
+  void push(void* data, std::int64_t bytes, std::size_t place);
+  void remove(Link* link, std::size_t place);
   void note_use(std::int64_t bytes);
   Link* take_excess(std::int64_t limit);
   std::int64_t limit() const { return std::max(kAlwaysKept, kPeaksKept * std::max(peak_lately, peak_before)); }
@@ -68,9 +92,8 @@ Pool& pool() {
 // Made when the program begins: of a fork while another thread makes it, the child would wait for a thread it has not.
 [[maybe_unused]] const Pool& made_at_the_beginning = pool();
 
-// `bytes` is a class that `top` knows.
-void Pool::push(void* data, std::int64_t bytes) {
-  Link*& head = top.find(bytes)->second;
+void Pool::push(void* data, std::int64_t bytes, std::size_t place) {
+  Link*& head = top[place];
   Link* const link = new (data) Link{bytes, nullptr, head, nullptr, newest};
   if (head) head->above = link;
   head = link;
@@ -79,8 +102,8 @@ void Pool::push(void* data, std::int64_t bytes) {
   statistics.cached_bytes += bytes;
 }
 
-void Pool::remove(Link* link) {
-  (link->above ? link->above->below : top.find(link->bytes)->second) = link->below;
+void Pool::remove(Link* link, std::size_t place) {
+  (link->above ? link->above->below : top[place]) = link->below;
   if (link->below) link->below->above = link->above;
   (link->newer ? link->newer->older : newest) = link->older;
   (link->older ? link->older->newer : oldest) = link->newer;
@@ -103,11 +126,24 @@ Link* Pool::take_excess(std::int64_t limit) {
   Link* taken = nullptr;
   while (statistics.cached_bytes > limit) {
     Link* const link = oldest;
-    remove(link);
+    remove(link, place_of(link->bytes));
     link->older = taken;
     taken = link;
   }
   return taken;
+}
+
+// Threads meet here, for some ten nanoseconds each: looking again is quicker than a visit to the system. Where a thread
+// loses its core with the lock in its hands, the others sleep all the same.
+std::unique_lock<std::mutex> lock_soon(std::mutex& mutex) {
+  constexpr int kLooks = 200;
+  std::unique_lock lock(mutex, std::try_to_lock);
+  for (int i = 0; i < kLooks && !lock.owns_lock(); ++i) {
+    wait_a_moment();
+    [[maybe_unused]] const bool now = lock.try_lock();
+  }
+  if (!lock.owns_lock()) lock.lock();
+  return lock;
 }
 
 // Without the pool's mutex: this may take long.
@@ -117,13 +153,6 @@ void give_to_system(Link* links) {
     std::free(links);
     links = next;
   }
-}
-
-std::int64_t size_class(std::int64_t bytes) {
-  if (bytes <= kSmallest) return kSmallest;
-  const int top = std::bit_width(static_cast<std::uint64_t>(bytes - 1));
-  const std::int64_t step = std::max(kSmallest / 4, std::int64_t{1} << (top - 4));
-  return (bytes + step - 1) / step * step;
 }
 
 void* allocate(std::int64_t bytes) { return std::aligned_alloc(kAlignment, static_cast<std::size_t>(bytes)); }
@@ -168,11 +197,12 @@ std::shared_ptr<void> allocate_lasting(std::int64_t bytes) {
 Buffer::Buffer(std::int64_t bytes) {
   if (bytes == 0) return;
   const std::int64_t block = size_class(bytes);
+  const std::size_t place = place_of(block);
   Pool& p = pool();
-  std::unique_lock lock(p.mutex);
+  std::unique_lock lock = lock_soon(p.mutex);
   const bool fails = p.until_failure > 0 && --p.until_failure == 0;
-  if (Link* const top = p.top[block]; top && !fails) {
-    p.remove(top);
+  if (Link* const top = p.top[place]; top && !fails) {
+    p.remove(top, place);
     data_ = top;
   } else {
     data_ = fails ? nullptr : allocate(block);
@@ -189,10 +219,11 @@ Buffer::Buffer(std::int64_t bytes) {
 
 Buffer::~Buffer() {
   if (!data_) return;
+  const std::size_t place = place_of(bytes_);
   Pool& p = pool();
-  std::unique_lock lock(p.mutex);
+  std::unique_lock lock = lock_soon(p.mutex);
   p.statistics.live_bytes -= bytes_;
-  p.push(data_, bytes_);
+  p.push(data_, bytes_, place);
   Link* const excess = p.take_excess(p.limit());
   lock.unlock();
   give_to_system(excess);
