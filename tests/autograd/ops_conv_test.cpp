@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // conv2d, conv_transpose2d and linear against the loops of support/reference_conv.h, over the tables of
 // support/conv_cases.h.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -263,6 +264,23 @@ TEST(Conv2d, TakesAnEmptyBatch) {
   y.backward(Tensor::zeros(y.shape()));
   EXPECT_TRUE(test::same_bits(w.grad(), weight(w.shape())));
   EXPECT_TRUE(test::same_bits(bias.grad(), Tensor::zeros({4})));
+}
+
+// Rows of zeros below the image do what end_padding does.
+TEST(Conv2d, PadsTheEndOfTheImageAlone) {
+  Rng rng(11);
+  const Tensor x = test::random_tensor({2, 3, 7, 6}, rng), w = test::random_weight({4, 3, 3, 3}, rng);
+  const auto run = [&](bool by_hand) {
+    Tensor image = x.clone().set_requires_grad(), weight = w.clone().set_requires_grad();
+    const Tensor rows[] = {image, Tensor::zeros({2, 3, 2, 6})};
+    const Tensor y = by_hand ? conv2d(cat(rows, 2), weight, {}, {.stride = 2})
+                             : conv2d(image, weight, {}, {.stride = 2, .end_padding = Size2(2, 0)});
+    sum(y * y).backward();
+    return std::vector<Tensor>{y.detach(), image.grad(), weight.grad()};
+  };
+  const std::vector<Tensor> padded = run(false), by_hand = run(true);
+  for (std::size_t i = 0; i < padded.size(); ++i)
+    EXPECT_THAT(padded[i].to_vector(), testing::Pointwise(testing::FloatNear(1e-4F), by_hand[i].to_vector())) << i;
 }
 
 }  // namespace

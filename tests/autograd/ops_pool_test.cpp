@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -316,6 +317,30 @@ TEST(AdaptiveAvgPool2d, RejectsEmptySizes) {
             }),
             "adaptive_avg_pool2d: output_size must be at most 16777216 (output_size 1x1099511627776)");
   EXPECT_EQ(error_text([] { adaptive_avg_pool2d(Tensor(), 1); }), "adaptive_avg_pool2d: x must be defined");
+}
+
+// Rows of zeros below an image of positive values do what end_padding does.
+TEST(Pools, PadTheEndOfTheImageAlone) {
+  Rng rng(12);
+  Tensor x = Tensor::empty({2, 3, 7, 6});
+  for (float& value : x.mutable_values()) value = rng.uniform(0.1F, 1.0F);
+  const Tensor below = Tensor::zeros({2, 3, 1, 6});
+  for (const bool largest : {false, true}) {
+    const auto run = [&](bool by_hand) {
+      Tensor image = x.clone().set_requires_grad();
+      const Tensor rows[] = {image, below};
+      const Tensor from = by_hand ? cat(rows, 2) : image;
+      const OptionalSize2 end = by_hand ? OptionalSize2() : OptionalSize2(1, 0);
+      const Tensor y = largest ? max_pool2d(from, {.kernel_size = 2, .end_padding = end})
+                               : avg_pool2d(from, {.kernel_size = 2, .end_padding = end});
+      sum(y * y).backward();
+      return std::vector<Tensor>{y.detach(), image.grad()};
+    };
+    const std::vector<Tensor> padded = run(false), by_hand = run(true);
+    for (std::size_t i = 0; i < padded.size(); ++i)
+      EXPECT_THAT(padded[i].to_vector(), testing::Pointwise(testing::FloatNear(1e-4F), by_hand[i].to_vector()))
+          << largest << i;
+  }
 }
 
 }  // namespace
