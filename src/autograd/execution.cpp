@@ -36,8 +36,7 @@ bool runs_on_tensors(std::string_view op) {
 Tensor execute(std::string_view op, std::span<const Tensor> inputs, const Attributes& attributes) {
   const Operator& row = get_operator(op);
   require(runs_on_tensors(op), row.name, ": does not run on tensors: ", row.no_tensors ? row.no_tensors : "");
-  require(inputs.size() >= row.least_inputs && inputs.size() <= row.most_inputs, row.name, ": has ", inputs.size(),
-          " inputs, expected ", row.least_inputs, " to ", row.most_inputs);
+  check_input_count(row, inputs.size());
   check_attributes(row, attributes);
   if (row.function) return apply_function(*row.function, inputs[0], function_option(row, attributes));
   return find_execution(op)(inputs, attributes);

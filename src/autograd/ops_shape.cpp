@@ -150,13 +150,8 @@ std::span<const NamedExecution> shape_executions() {
   static constexpr NamedExecution kAll[] = {
       {ops::kCat,
        [](std::span<const Tensor> in, const Attributes& a) { return cat(in, attribute(a, "dim", std::int64_t{1})); }},
-      {ops::kReshape,
-       [](std::span<const Tensor> in, const Attributes& a) {
-         Shape shape = attribute(a, "shape", Shape{});
-         for (std::size_t i = 0; i < shape.size(); ++i)  // as it was
-           if (shape[i] == 0) shape[i] = in[0].dim(i);
-         return reshape(in[0], shape);
-       }},
+      {ops::kReshape, [](std::span<const Tensor> in,
+                         const Attributes& a) { return reshape(in[0], reshape_target(in[0].shape(), a)); }},
       {ops::kFlatten,
        [](std::span<const Tensor> in, const Attributes& a) {
          return flatten(in[0], attribute(a, "start_dim", std::int64_t{1}), attribute(a, "end_dim", std::int64_t{-1}));

@@ -22,10 +22,11 @@ BoundStep bound(const Step& step, Binding at) {
 }
 
 // Copies the network's result to the caller's memory.
-Run bind_store(const Shape& shape, const Real& y) {
-  const std::int64_t count = element_count(shape);
-  if (shape.size() != 4) return [=](const Memory& m) { std::copy_n(y(m), count, m.output); };
-  return [batch = images(shape), y](const Memory& m) { kernels::nhwc_to_nchw(batch, y(m), m.output); };
+Run bind_store(Binding& at) {
+  const Shape& shape = at.input_shape();
+  const Real y = at.real_input();
+  if (shape.size() != 4) return [y, n = element_count(shape)](const Memory& m) { std::copy_n(y(m), n, m.output); };
+  return [y, batch = images(shape)](const Memory& m) { kernels::nhwc_to_nchw(batch, y(m), m.output); };
 }
 
 }  // namespace
@@ -41,9 +42,8 @@ Plan::Plan(const Program& program, SharedConstants& shared)
     steps_.push_back(bound(step, Binding(program, layout, shared, step)));
     if (steps_.size() <= sliced_steps_) steps_.back().giga_operations *= static_cast<double>(slices_);
   }
-  const Step store;
-  const Real result = Binding(program, layout, shared, store).at<float>(program.output);
-  steps_.push_back({"output", "store", "loop", 0.0, 0, bind_store(output_shape_, result)});
+  const Step store{"output", "store", Computation{bind_store}, {{program.output, {}}}};
+  steps_.push_back(bound(store, Binding(program, layout, shared, store)));
   constexpr std::size_t kClosure = 256;
   for (const BoundStep& step : steps_)
     own_bytes_ += step.bytes + static_cast<std::int64_t>(sizeof step + kClosure + step.name.size() +

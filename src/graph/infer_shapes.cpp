@@ -26,8 +26,7 @@ Shape shape_of(const Graph& graph, const Node& node) {
   std::vector<const Shape*> shapes;
   for (const int input : node.inputs)
     shapes.push_back(input < 0 ? nullptr : &graph.values[static_cast<std::size_t>(input)].shape);
-  require(shapes.size() >= op.least_inputs && shapes.size() <= op.most_inputs, op.name, ": has ", shapes.size(),
-          " inputs, expected ", op.least_inputs, " to ", op.most_inputs);
+  check_input_count(op, shapes.size());
   Shape result = op.shapes(Operands(shapes, node.attributes)).at(0);
   check_size(result);
   return result;

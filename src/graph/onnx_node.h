@@ -22,8 +22,8 @@ using List = std::vector<std::int64_t>;
 class NodeReader {
  public:
   /// `constant(i)` is the constant that input i names, or null.
-  NodeReader(const onnx::NodeProto& proto, std::int64_t opset, std::function<const Value*(int)> constant)
-      : proto_(proto), opset_(opset), constant_(std::move(constant)) {}
+  NodeReader(const onnx::NodeProto& proto, std::function<const Value*(int)> constant)
+      : proto_(proto), constant_(std::move(constant)) {}
 
   std::int64_t integer(const char* name, std::int64_t fallback);
   float real(const char* name, float fallback);
@@ -39,14 +39,11 @@ class NodeReader {
   bool has_input(int i) const { return i < proto_.input_size() && !proto_.input(i).empty(); }
   const Value* constant(int i) const { return constant_(i); }
   void require_inputs(int least, int most) const;
-  std::int64_t opset() const { return opset_; }
-  const std::string& op() const { return proto_.op_type(); }
 
  private:
   const onnx::AttributeProto* find(const char* name, onnx::AttributeProto::AttributeType type);
 
   const onnx::NodeProto& proto_;
-  std::int64_t opset_;
   std::function<const Value*(int)> constant_;
   std::vector<std::string> asked_;
 };

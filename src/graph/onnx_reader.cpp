@@ -52,8 +52,7 @@ const OnnxForm& form_of(const std::string& name, std::int64_t opset) {
 // Of what the file gives, `read` (all, if -1) are inputs of the op; the rest has become attributes.
 void check_inputs(const Operator& op, std::vector<int>& inputs, int read) {
   if (read >= 0 && std::ssize(inputs) > read) inputs.resize(static_cast<std::size_t>(read));
-  require(inputs.size() >= op.least_inputs && inputs.size() <= op.most_inputs, "has ", inputs.size(),
-          " inputs, expected ", op.least_inputs, " to ", op.most_inputs);
+  check_input_count(op, inputs.size());
   for (std::size_t i = 0; i < op.least_inputs; ++i) require(inputs[i] >= 0, "input ", i, " is missing");
 }
 
@@ -140,7 +139,7 @@ class GraphReader {
                  ? &graph_.values[static_cast<std::size_t>(value)]
                  : nullptr;
     };
-    onnx_format::NodeReader reader(proto, opset_, constant);
+    onnx_format::NodeReader reader(proto, constant);
     onnx_format::ReadNode read = form_of(proto.op_type(), opset_).read(reader);
     reader.finish();
     check_inputs(get_operator(read.op), inputs, read.inputs);

@@ -74,6 +74,12 @@ float function_option(const Operator& op, const Attributes& attributes) {
   return static_cast<float>(attribute(attributes, op.function_option, fallback));
 }
 
+void check_input_count(const Operator& op, std::size_t count) {
+  const std::string most = op.most_inputs == kAnyNumber ? "or more" : text("to ", op.most_inputs);
+  require(count >= op.least_inputs && count <= op.most_inputs, op.name, ": has ", count, " inputs, expected ",
+          op.least_inputs, ' ', most);
+}
+
 void check_attributes(const Operator& op, const Attributes& attributes) {
   const Attributes known = op.defaults ? op.defaults() : Attributes{};
   for (const auto& [name, value] : attributes) {

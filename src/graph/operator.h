@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -60,7 +61,7 @@ struct OnnxForm {
 };
 
 /// Inputs without an upper limit.
-inline constexpr std::size_t kAnyNumber = 64;
+inline constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 
 struct Operator {
   const char* name;  ///< the key: "conv2d"
@@ -99,6 +100,8 @@ bool is_layer(const Node& node);
 /// The option `a` of a function of one value, 0 for one without.
 float function_option(const Operator& op, const Attributes& attributes);
 
+/// Throws Error, naming the op, unless it may have so many inputs.
+void check_input_count(const Operator& op, std::size_t count);
 /// Throws Error, naming the op, unless the attributes are options of the op, of their types.
 void check_attributes(const Operator& op, const Attributes& attributes);
 

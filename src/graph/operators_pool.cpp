@@ -100,6 +100,28 @@ std::vector<kernels::Window> adaptive_averages(std::int64_t size, std::int64_t c
   return all;
 }
 
+// What both kinds of pools with a window have.
+template <typename Params>
+Attributes window_attributes(const Params& p) {
+  Attributes attributes{{"kernel_size", as_list(p.kernel_size)},
+                        {"stride", as_list(p.stride.value_or(p.kernel_size))},
+                        {"padding", as_list(p.padding)},
+                        {"ceil_mode", p.ceil_mode}};
+  if (p.end_padding) attributes["end_padding"] = as_list(*p.end_padding);
+  return attributes;
+}
+
+template <typename Params>
+Params window_params(const Attributes& attributes) {
+  Params p;
+  p.kernel_size = size_attribute(attributes, "kernel_size", p.kernel_size);
+  p.stride = size_attribute(attributes, "stride", p.kernel_size);
+  p.padding = size_attribute(attributes, "padding", p.padding);
+  p.ceil_mode = attribute(attributes, "ceil_mode", p.ceil_mode);
+  if (attributes.contains("end_padding")) p.end_padding = size_attribute(attributes, "end_padding", 0);
+  return p;
+}
+
 void check_adaptive(const Shape& x, Size2 output_size) {
   require_image(ops::kAdaptiveAvgPool2d, "x", x);
   require_at_least(ops::kAdaptiveAvgPool2d, "output_size", output_size, 1);
@@ -122,23 +144,14 @@ kernels::MaxPoolShape max_pool2d_shape(const Shape& x, const MaxPool2dParams& p)
 }
 
 Attributes attributes_of(const MaxPool2dParams& p) {
-  Attributes attributes{{"kernel_size", as_list(p.kernel_size)},
-                        {"stride", as_list(p.stride.value_or(p.kernel_size))},
-                        {"padding", as_list(p.padding)},
-                        {"dilation", as_list(p.dilation)},
-                        {"ceil_mode", p.ceil_mode}};
-  if (p.end_padding) attributes["end_padding"] = as_list(*p.end_padding);
+  Attributes attributes = window_attributes(p);
+  attributes["dilation"] = as_list(p.dilation);
   return attributes;
 }
 
 MaxPool2dParams max_pool2d_params(const Attributes& attributes) {
-  MaxPool2dParams p;
-  p.kernel_size = size_attribute(attributes, "kernel_size", p.kernel_size);
-  p.stride = size_attribute(attributes, "stride", p.kernel_size);
-  p.padding = size_attribute(attributes, "padding", p.padding);
+  auto p = window_params<MaxPool2dParams>(attributes);
   p.dilation = size_attribute(attributes, "dilation", p.dilation);
-  p.ceil_mode = attribute(attributes, "ceil_mode", p.ceil_mode);
-  if (attributes.contains("end_padding")) p.end_padding = size_attribute(attributes, "end_padding", 0);
   return p;
 }
 
@@ -181,23 +194,14 @@ kernels::AvgPoolShape avg_pool2d_shape(const Shape& x, const AvgPool2dParams& p)
 }
 
 Attributes attributes_of(const AvgPool2dParams& p) {
-  Attributes attributes{{"kernel_size", as_list(p.kernel_size)},
-                        {"stride", as_list(p.stride.value_or(p.kernel_size))},
-                        {"padding", as_list(p.padding)},
-                        {"ceil_mode", p.ceil_mode},
-                        {"count_include_pad", p.count_include_pad}};
-  if (p.end_padding) attributes["end_padding"] = as_list(*p.end_padding);
+  Attributes attributes = window_attributes(p);
+  attributes["count_include_pad"] = p.count_include_pad;
   return attributes;
 }
 
 AvgPool2dParams avg_pool2d_params(const Attributes& attributes) {
-  AvgPool2dParams p;
-  p.kernel_size = size_attribute(attributes, "kernel_size", p.kernel_size);
-  p.stride = size_attribute(attributes, "stride", p.kernel_size);
-  p.padding = size_attribute(attributes, "padding", p.padding);
-  p.ceil_mode = attribute(attributes, "ceil_mode", p.ceil_mode);
+  auto p = window_params<AvgPool2dParams>(attributes);
   p.count_include_pad = attribute(attributes, "count_include_pad", p.count_include_pad);
-  if (attributes.contains("end_padding")) p.end_padding = size_attribute(attributes, "end_padding", 0);
   return p;
 }
 

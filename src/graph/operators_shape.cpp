@@ -63,6 +63,16 @@ void write_concat(NodeWriter& node) {
 
 // ---- reshape --------------------------------------------------------------------------------------------------------
 
+Shape reshape_target(const Shape& x, const Attributes& attributes) {
+  Shape asked = attribute(attributes, "shape", Shape{});
+  for (std::size_t i = 0; i < asked.size(); ++i)
+    if (asked[i] == 0) {
+      require(i < x.size(), "reshape: shape ", asked, " keeps a size that x ", x, " does not have");
+      asked[i] = x[i];
+    }
+  return asked;
+}
+
 Shape reshape_shape(const Shape& x, const Shape& asked) {
   Shape shape = asked;
   std::int64_t* unknown = nullptr;
@@ -86,16 +96,8 @@ namespace {
 
 Attributes reshape_defaults() { return {{"shape", List{}}}; }
 
-// A size 0 stands for that of x in its place.
 std::vector<Shape> reshape_result(const Operands& in) {
-  const Shape& x = in.shape(0);
-  Shape asked = attribute(in.attributes(), "shape", Shape{});
-  for (std::size_t i = 0; i < asked.size(); ++i)
-    if (asked[i] == 0) {
-      require(i < x.size(), "reshape: shape ", asked, " keeps a size that x ", x, " does not have");
-      asked[i] = x[i];
-    }
-  return {reshape_shape(x, asked)};
+  return {reshape_shape(in.shape(0), reshape_target(in.shape(0), in.attributes()))};
 }
 
 ReadNode read_reshape(NodeReader& node) {

@@ -22,6 +22,8 @@ std::int64_t dim_from_front(const char* op, const char* name, std::int64_t dim, 
 
 /// All sizes but that of `dim` (from the front) are equal. Throws Error else.
 Shape cat_shape(std::span<const Shape* const> parts, std::int64_t dim);
+/// The attribute "shape" of a reshape, for this x: a size 0 in it stands for that of x in its place.
+Shape reshape_target(const Shape& x, const Attributes& attributes);
 /// One size of `asked` may be -1: what is left. Throws Error if the numbers of elements differ.
 Shape reshape_shape(const Shape& x, const Shape& asked);
 /// Dimensions start_dim .. end_dim become one.

@@ -49,20 +49,21 @@ void wait_a_moment() {
 #endif
 }
 
-// Eight sizes from one power of two to the next.
+// The power of two that is no less than `bytes`, and from one size to the next below it: there are eight.
+int power_above(std::int64_t bytes) { return std::bit_width(static_cast<std::uint64_t>(bytes - 1)); }
+std::int64_t step_below(int power) { return std::max(kSmallest / 4, std::int64_t{1} << (power - 4)); }
+
 std::int64_t size_class(std::int64_t bytes) {
   if (bytes <= kSmallest) return kSmallest;
-  const int top = std::bit_width(static_cast<std::uint64_t>(bytes - 1));
-  const std::int64_t step = std::max(kSmallest / 4, std::int64_t{1} << (top - 4));
+  const std::int64_t step = step_below(power_above(bytes));
   return (bytes + step - 1) / step * step;
 }
 
 // The place of a size class: threads meet in the pool, so that looking for it must not take long.
 constexpr std::size_t kClasses = 64 * 8;
 std::size_t place_of(std::int64_t block) {
-  const int top = std::bit_width(static_cast<std::uint64_t>(block - 1));
-  const std::int64_t step = std::max(kSmallest / 4, std::int64_t{1} << (top - 4));
-  return static_cast<std::size_t>(top * 8 + (block - 1 - (std::int64_t{1} << (top - 1))) / step);
+  const int power = power_above(block);
+  return static_cast<std::size_t>(power * 8 + (block - 1 - (std::int64_t{1} << (power - 1))) / step_below(power));
 }
 
 struct Pool {

@@ -57,6 +57,10 @@ TEST(InferShapes, KnowsReshapes) {
   EXPECT_EQ(shape_of("cat", {{2, 3, 4, 5}, {2, 1, 4, 5}}, {{"dim", std::int64_t{-3}}}), (Shape{2, 4, 4, 5}));
 }
 
+TEST(InferShapes, JoinsAnyNumberOfParts) {
+  EXPECT_EQ(shape_of("cat", std::vector<Shape>(100, Shape{2, 3}), {}), (Shape{2, 300}));
+}
+
 TEST(InferShapes, NamesTheNodeWhereSizesDoNotFit) {
   EXPECT_EQ(error_text([] {
               shape_of("conv2d", {{1, 3, 4, 4}, {4, 2, 1, 1}}, {});
