@@ -21,24 +21,27 @@ if [[ ${#targets[@]} -eq 0 ]]; then
   done
 fi
 # Addresses and compared values steer what libFuzzer tries next. (So do the tables of protobuf, a little.)
-fixed=()
-[[ $seconds == --same ]] && setarch --addr-no-randomize true 2>/dev/null && fixed=(setarch --addr-no-randomize)
+fixed=
+[[ $seconds == --same ]] && setarch --addr-no-randomize true 2>/dev/null && fixed="setarch --addr-no-randomize"
 
-for target in "${targets[@]}"; do
-  found=build/fuzz/$target-found
-  log=build/fuzz/$target.log
-  work=(-max_total_time="$seconds")
+run_target() {
+  local target=$1 found=build/fuzz/$1-found log=build/fuzz/$1.log work=(-max_total_time="$seconds")
   if [[ $seconds == --same ]]; then
     found=build/fuzz/$target-same
     rm -rf "$found"
     work=(-seed=1 -use_cmp=0 -runs=30000)
   fi
   mkdir -p "$found"
-  if ! "${fixed[@]}" "build/fuzz/fuzz_$target" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
+  if ! $fixed "build/fuzz/fuzz_$target" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \
     -artifact_prefix="$found/" -print_final_stats=1 "${work[@]}" "$found" "tests/fuzz/corpus/$target" >"$log" 2>&1; then
     tail -n 60 "$log"
     printf 'fuzz.sh: %s failed\n' "$target" >&2
-    exit 1
+    return 1
   fi
   printf '%-12s %9s runs, no failure\n' "$target" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
-done
+}
+
+# A target to each core; xargs fails if one of them did.
+export -f run_target
+export seconds fixed
+printf '%s\n' "${targets[@]}" | xargs --max-procs="$(nproc)" --replace bash -c 'run_target {}'
