@@ -11,7 +11,7 @@
 
 #include "octet/base/file.h"
 #include "octet/deploy/model.h"
-#include "octet/experiment/run_times.h"
+#include "octet/experiment/report/run_times.h"
 
 namespace {
 

@@ -19,7 +19,7 @@
 
 #include "octet/base/shape.h"
 #include "octet/deploy/model.h"
-#include "octet/experiment/peak_memory.h"
+#include "octet/experiment/run/peak_memory.h"
 
 namespace {
 

@@ -5,11 +5,18 @@
 # "octet/nn/module.h" is src/nn/module.h, because include/octet is a link to src. It lies in the sources and not in the
 # build tree: all builds then compile the same text with the same paths, and ccache knows it again.
 
-# octet_room(NAME LINKS ...): octet_NAME from src/NAME/*.cpp. A header whose opening comment says "Private to" the room
-# stays there: it is not installed, and no other room may include it.
+# octet_room(NAME [FAMILIES ...] LINKS ...): octet_NAME from src/NAME/*.cpp, or from the folders of its families there,
+# each of which may include the ones before it. A header whose opening comment says "Private to" the room stays there:
+# it is not installed, and no other room may include it.
 function(octet_room NAME)
-  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.cpp)
+  cmake_parse_arguments(ARG "" "" "FAMILIES;LINKS" ${ARGN})
+  set(folders ${PROJECT_SOURCE_DIR}/src/${NAME})
+  if(ARG_FAMILIES)
+    list(TRANSFORM ARG_FAMILIES PREPEND ${folders}/ OUTPUT_VARIABLE folders)
+  endif()
+  list(TRANSFORM folders APPEND /*.cpp OUTPUT_VARIABLE sources)
+  list(TRANSFORM folders APPEND /*.h OUTPUT_VARIABLE headers)
+  file(GLOB sources CONFIGURE_DEPENDS ${sources})
   if(NOT sources)
     return()
   endif()
@@ -21,7 +28,7 @@ function(octet_room NAME)
   target_link_libraries(octet_${NAME} ${ARG_LINKS})
   octet_compile_options(octet_${NAME})
 
-  file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${NAME}/*.h)
+  file(GLOB headers CONFIGURE_DEPENDS ${headers})
   foreach(header IN LISTS headers)
     file(STRINGS ${header} opening LIMIT_COUNT 4 REGEX "^//")
     if(opening MATCHES "Private to") # the line may end there
@@ -31,6 +38,7 @@ function(octet_room NAME)
     endif()
     set_property(TARGET octet_${NAME} APPEND PROPERTY OCTET_${kind}_HEADERS ${header})
   endforeach()
+  set_target_properties(octet_${NAME} PROPERTIES OCTET_FAMILIES "${ARG_FAMILIES}")
   set_property(GLOBAL APPEND PROPERTY OCTET_ROOMS ${NAME})
 endfunction()
 
@@ -62,11 +70,11 @@ function(octet_program NAME)
   octet_compile_options(${NAME})
 endfunction()
 
-# octet_tests(NAME LINKS ...): NAME_test from tests/NAME/*_test.cpp, each TEST a ctest of its own. Sources called
+# octet_tests(NAME LINKS ...): NAME_test from tests/NAME/**/*_test.cpp, each TEST a ctest of its own. Sources called
 # *_slow_test.cpp become NAME_slow_test, whose tests carry the label slow.
 function(octet_tests NAME)
   cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
-  file(GLOB fast CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${NAME}/*_test.cpp)
+  file(GLOB_RECURSE fast CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${NAME}/*_test.cpp)
   set(slow ${fast})
   list(FILTER fast EXCLUDE REGEX "_slow_test[.]cpp$")
   list(FILTER slow INCLUDE REGEX "_slow_test[.]cpp$")

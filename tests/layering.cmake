@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DFACTS=file -P layering.cmake: reads every #include of the project and fails, naming file and include, where one
-# breaks a rule of docs/design.md (FACTS sets ROOMS, LINKS_<room> and PRIVATE_HEADERS as the build has them):
+# breaks a rule of docs/design.md (FACTS sets ROOMS, LINKS_<room>, FAMILIES_<room> and PRIVATE_HEADERS as the build
+# has them):
 #   - a room includes only itself and the rooms that it links, which are the ones that the table in docs/design.md names;
-#     what kernels are asked for, kernels/*_shape.h and kernels/function.h, stands on base alone, and may be seen by the
-#     operator table, too;
+#     what kernels are asked for, kernels/core/*_shape.h and kernels/float/function.h, stands on base alone, and may be
+#     seen by the operator table, too;
+#   - a family of a room includes itself and the families that CMakeLists.txt names before it;
 #   - public headers include only each other and the standard C++ headers; private headers stay in their room;
 #   - oneDNN and OpenMP are seen in src/kernels only, ONNX's messages in src/graph only, stb_image and libjpeg in src/data
 #     only;
@@ -31,6 +33,18 @@ function(rooms_below ROOM RESULT)
   set(${RESULT} ${below} PARENT_SCOPE)
 endfunction()
 
+# Complains if FILE includes INCLUDED, both of ROOM, from a family that comes after its own.
+function(check_families ROOM FILE INCLUDED)
+  string(REGEX REPLACE "^src/${ROOM}/([^/]+)/.*" "\\1" own ${FILE})
+  string(REGEX REPLACE "^src/${ROOM}/([^/]+)/.*" "\\1" other ${INCLUDED})
+  list(FIND FAMILIES_${ROOM} ${own} own_place)
+  list(FIND FAMILIES_${ROOM} ${other} other_place)
+  if(other_place GREATER own_place)
+    complain(${FILE} ": includes " ${INCLUDED} ", but the order of families is " "${FAMILIES_${ROOM}}")
+  endif()
+  set(broken ${broken} PARENT_SCOPE)
+endfunction()
+
 function(check_file_of_room ROOM FILE)
   rooms_below(${ROOM} allowed)
   set(public FALSE)
@@ -42,9 +56,9 @@ function(check_file_of_room ROOM FILE)
     if(line MATCHES "\"octet/([a-z_]+)/([^\"]+)\"")
       set(other ${CMAKE_MATCH_1})
       set(included src/${other}/${CMAKE_MATCH_2})
-      if(included MATCHES "^src/kernels/([a-z]+_shape|function)[.]h$" AND ROOM STREQUAL "graph")
+      if(included MATCHES "^src/kernels/(core/[a-z]+_shape|float/function)[.]h$" AND ROOM STREQUAL "graph")
         # plain numbers
-      elseif(FILE MATCHES "^src/kernels/([a-z]+_shape|function)[.]h$" AND NOT other STREQUAL "base")
+      elseif(FILE MATCHES "^src/kernels/(core/[a-z]+_shape|float/function)[.]h$" AND NOT other STREQUAL "base")
         complain(${FILE} ": " ${line} ": what kernels are asked for stands on base alone")
       elseif(NOT other IN_LIST allowed)
         complain(${FILE} ": " ${line} ": points up, " ${ROOM} " may include only " "${allowed}")
@@ -52,6 +66,8 @@ function(check_file_of_room ROOM FILE)
         complain(${FILE} ": " ${line} ": that header is private to " ${other})
       elseif(NOT EXISTS ${top}/${included})
         complain(${FILE} ": " ${line} ": no such file as " ${included})
+      elseif(other STREQUAL ROOM AND FAMILIES_${ROOM})
+        check_families(${ROOM} ${FILE} ${included})
       endif()
     elseif(line MATCHES "<([^>]+)>")
       set(header ${CMAKE_MATCH_1})
@@ -91,7 +107,7 @@ endfunction()
 
 foreach(room IN LISTS ROOMS)
   check_table_row(${room})
-  file(GLOB files RELATIVE ${top} ${top}/src/${room}/*.h ${top}/src/${room}/*.cpp)
+  file(GLOB_RECURSE files RELATIVE ${top} ${top}/src/${room}/*.h ${top}/src/${room}/*.cpp)
   foreach(file IN LISTS files)
     check_file_of_room(${room} ${file})
   endforeach()

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "octet/experiment/experiment.h"
+#include "octet/experiment/file/experiment.h"
 
 /// A run that a signal stopped ends with 128 and its number, as a shell tells it.
 enum ExitCode { kSuccess = 0, kFailure = 1, kUsage = 2, kStoppedBy = 128 };

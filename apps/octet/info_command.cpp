@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "commands.h"
-#include "octet/experiment/system_info.h"
+#include "octet/experiment/run/system_info.h"
 
 int run(const InfoCommand&) {
   const octet::SystemInfo info = octet::system_info();

@@ -4,7 +4,7 @@
 
 #include <system_error>
 
-#include "octet/experiment/observer.h"
+#include "octet/experiment/run/observer.h"
 
 /// Tells another observer everything, until that cannot write any more.
 class LastingObserver final : public octet::Observer {

@@ -18,8 +18,8 @@
 #include "octet/base/error.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
-#include "octet/experiment/system_info.h"
-#include "octet/kernels/parallel.h"
+#include "octet/experiment/run/system_info.h"
+#include "octet/kernels/core/parallel.h"
 #include "output.h"
 #include "thread_waiting.h"
 

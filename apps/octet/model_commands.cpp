@@ -4,8 +4,8 @@
 #include "octet/base/error.h"
 #include "octet/base/utf8.h"
 #include "octet/data/image_file.h"
-#include "octet/experiment/evaluation_experiment.h"
-#include "octet/experiment/trained_model.h"
+#include "octet/experiment/file/evaluation_experiment.h"
+#include "octet/experiment/run/trained_model.h"
 #include "print_model.h"
 
 namespace {

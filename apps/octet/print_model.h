@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "octet/experiment/trained_model.h"
+#include "octet/experiment/run/trained_model.h"
 
 /// "10000 test images: accuracy 93.86 %, loss 0.2117".
 void print_evaluation(const octet::Evaluation& evaluation);

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "octet/experiment/observer.h"
+#include "octet/experiment/run/observer.h"
 
 class ProgressDisplay final : public octet::Observer {
  public:

@@ -16,9 +16,9 @@
 #include "octet/autograd/integers.h"
 #include "octet/autograd/tape.h"
 #include "octet/autograd/tensor.h"
-#include "octet/kernels/conv.h"
-#include "octet/kernels/epilogue.h"
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
+#include "octet/kernels/epilogue/epilogue.h"
+#include "octet/kernels/float/conv.h"
 
 namespace octet::detail {
 
@@ -55,7 +55,7 @@ struct BatchNormState {
   const float* shift() const { return values.floats() + 3 * channels; }
 };
 
-/// relu?( term 0 [+ term 1] ), see kernels/epilogue.h.
+/// relu?( term 0 [+ term 1] ), see kernels/epilogue/epilogue.h.
 struct Pending {
   struct Term {
     Tensor x;

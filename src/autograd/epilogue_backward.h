@@ -14,7 +14,7 @@
 
 #include "octet/autograd/body.h"
 #include "octet/autograd/tape.h"
-#include "octet/kernels/epilogue.h"
+#include "octet/kernels/epilogue/epilogue.h"
 
 namespace octet::detail {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "octet/autograd/tensor.h"
-#include "octet/kernels/fake_quant.h"
-#include "octet/kernels/memory.h"
-#include "octet/kernels/quantize.h"
+#include "octet/kernels/core/memory.h"
+#include "octet/kernels/quantize/fake_quant.h"
+#include "octet/kernels/quantize/quantize.h"
 
 namespace octet {
 

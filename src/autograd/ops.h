@@ -14,7 +14,7 @@
 #include "octet/graph/operators_norm.h"
 #include "octet/graph/operators_pool.h"
 #include "octet/graph/operators_shape.h"
-#include "octet/kernels/function.h"
+#include "octet/kernels/float/function.h"
 
 namespace octet {
 
@@ -49,7 +49,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 
 Tensor relu(const Tensor& x);
 
-/// f of every element; `a` is the option of those functions that have one (kernels/function.h).
+/// f of every element; `a` is the option of those functions that have one (kernels/float/function.h).
 Tensor apply_function(kernels::Function f, const Tensor& x, float a = 0.0F);
 inline Tensor hardsigmoid(const Tensor& x) { return apply_function(kernels::Function::kHardsigmoid, x); }
 inline Tensor hardswish(const Tensor& x) { return apply_function(kernels::Function::kHardswish, x); }

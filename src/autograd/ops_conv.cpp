@@ -9,11 +9,11 @@
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
 #include "octet/graph/attributes.h"
-#include "octet/kernels/channel_sums.h"
-#include "octet/kernels/conv.h"
-#include "octet/kernels/gemm.h"
-#include "octet/kernels/int8_conv.h"
-#include "octet/kernels/reduce.h"
+#include "octet/kernels/float/channel_sums.h"
+#include "octet/kernels/float/conv.h"
+#include "octet/kernels/float/gemm.h"
+#include "octet/kernels/float/reduce.h"
+#include "octet/kernels/int8/int8_conv.h"
 
 namespace octet {
 namespace {

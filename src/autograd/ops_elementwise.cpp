@@ -9,8 +9,8 @@
 #include "octet/base/float_environment.h"
 #include "octet/graph/operator.h"
 #include "octet/graph/operators_elementwise.h"
-#include "octet/kernels/elementwise.h"
-#include "octet/kernels/reduce.h"
+#include "octet/kernels/float/elementwise.h"
+#include "octet/kernels/float/reduce.h"
 
 namespace octet {
 namespace {

@@ -9,9 +9,9 @@
 #include "octet/base/float_environment.h"
 #include "octet/graph/attributes.h"
 #include "octet/graph/operators_loss.h"
-#include "octet/kernels/elementwise.h"
-#include "octet/kernels/reduce.h"
-#include "octet/kernels/softmax.h"
+#include "octet/kernels/float/elementwise.h"
+#include "octet/kernels/float/reduce.h"
+#include "octet/kernels/float/softmax.h"
 
 namespace octet {
 namespace {

@@ -5,7 +5,7 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/graph/attributes.h"
-#include "octet/kernels/pad.h"
+#include "octet/kernels/float/pad.h"
 
 namespace octet {
 namespace {

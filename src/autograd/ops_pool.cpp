@@ -8,8 +8,8 @@
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
 #include "octet/graph/attributes.h"
-#include "octet/kernels/memory.h"
-#include "octet/kernels/pool.h"
+#include "octet/kernels/core/memory.h"
+#include "octet/kernels/float/pool.h"
 
 namespace octet {
 namespace {

@@ -8,7 +8,7 @@
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
 #include "octet/graph/operators_quantization.h"
-#include "octet/kernels/fake_quant.h"
+#include "octet/kernels/quantize/fake_quant.h"
 
 namespace octet {
 namespace {

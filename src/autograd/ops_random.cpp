@@ -7,8 +7,8 @@
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
 #include "octet/graph/operators_elementwise.h"
-#include "octet/kernels/dropout.h"
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
+#include "octet/kernels/float/dropout.h"
 
 namespace octet {
 namespace {

@@ -6,8 +6,8 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/graph/attributes.h"
-#include "octet/kernels/layout.h"
-#include "octet/kernels/shape.h"
+#include "octet/kernels/float/layout.h"
+#include "octet/kernels/float/shape.h"
 
 namespace octet {
 namespace {

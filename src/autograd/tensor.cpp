@@ -8,7 +8,7 @@
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
-#include "octet/kernels/layout.h"
+#include "octet/kernels/float/layout.h"
 
 namespace octet {
 namespace detail {

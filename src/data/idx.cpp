@@ -6,7 +6,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file_kind.h"
-#include "octet/base/gzip.h"
+#include "octet/data/gzip.h"
 
 namespace octet {
 namespace {

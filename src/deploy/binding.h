@@ -8,7 +8,7 @@
 
 #include "octet/base/shape.h"
 #include "octet/deploy/program.h"
-#include "octet/kernels/layout.h"
+#include "octet/kernels/float/layout.h"
 
 namespace octet::deploy {
 

@@ -9,10 +9,10 @@
 #include "octet/deploy/int8_constants.h"
 #include "octet/graph/attributes.h"
 #include "octet/graph/operators_conv.h"
-#include "octet/kernels/channel_sums.h"
-#include "octet/kernels/conv.h"
-#include "octet/kernels/gemm.h"
-#include "octet/kernels/int8_inference.h"
+#include "octet/kernels/float/channel_sums.h"
+#include "octet/kernels/float/conv.h"
+#include "octet/kernels/float/gemm.h"
+#include "octet/kernels/int8/int8_inference.h"
 
 namespace octet::deploy {
 namespace {

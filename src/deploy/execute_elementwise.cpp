@@ -8,8 +8,8 @@
 #include "octet/deploy/execution.h"
 #include "octet/graph/operator.h"
 #include "octet/graph/operators_elementwise.h"
-#include "octet/kernels/epilogue.h"
-#include "octet/kernels/function.h"
+#include "octet/kernels/epilogue/epilogue.h"
+#include "octet/kernels/float/function.h"
 
 namespace octet::deploy {
 namespace {

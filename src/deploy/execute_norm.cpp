@@ -8,7 +8,7 @@
 #include "octet/deploy/execution.h"
 #include "octet/graph/attributes.h"
 #include "octet/graph/operators_norm.h"
-#include "octet/kernels/epilogue.h"
+#include "octet/kernels/epilogue/epilogue.h"
 
 namespace octet::deploy {
 namespace {

@@ -6,8 +6,8 @@
 #include "octet/deploy/execution.h"
 #include "octet/graph/attributes.h"
 #include "octet/graph/operators_pool.h"
-#include "octet/kernels/int8_images.h"
-#include "octet/kernels/pool.h"
+#include "octet/kernels/float/pool.h"
+#include "octet/kernels/int8/int8_images.h"
 
 namespace octet::deploy {
 namespace {

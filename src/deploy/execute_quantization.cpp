@@ -7,8 +7,8 @@
 #include "octet/deploy/binding.h"
 #include "octet/deploy/execution.h"
 #include "octet/graph/operators_quantization.h"
-#include "octet/kernels/int8_images.h"
-#include "octet/kernels/quantize.h"
+#include "octet/kernels/int8/int8_images.h"
+#include "octet/kernels/quantize/quantize.h"
 
 namespace octet::deploy {
 namespace {

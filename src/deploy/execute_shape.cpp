@@ -7,9 +7,9 @@
 #include "octet/deploy/execution.h"
 #include "octet/graph/attributes.h"
 #include "octet/graph/operators_shape.h"
-#include "octet/kernels/int8_images.h"
-#include "octet/kernels/layout.h"
-#include "octet/kernels/shape.h"
+#include "octet/kernels/float/layout.h"
+#include "octet/kernels/float/shape.h"
+#include "octet/kernels/int8/int8_images.h"
 
 namespace octet::deploy {
 namespace {

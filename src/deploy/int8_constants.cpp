@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "octet/base/error.h"
-#include "octet/kernels/channel_bias.h"
-#include "octet/kernels/fake_quant.h"
+#include "octet/kernels/quantize/channel_bias.h"
+#include "octet/kernels/quantize/fake_quant.h"
 
 namespace octet::deploy {
 namespace {

@@ -10,8 +10,8 @@ namespace octet::deploy {
 
 /// Fills in the scales and the integer bias of `conv`, whose weights are set, from the scale of its input, that of its
 /// weight and its bias (a value of the graph, or -1). Channels on whose scale a float bias cannot be said get another
-/// one, and their weights are rounded to it (kernels/channel_bias.h), once for all plans of a model. Throws Error for a
-/// bias that no scale suits.
+/// one, and their weights are rounded to it (kernels/quantize/channel_bias.h), once for all plans of a model. Throws
+/// Error for a bias that no scale suits.
 void set_int8_constants(Int8Conv& conv, float input_scale, const QuantizedConstant& weight,
                         const ConstantReader& constants, int bias, SharedConstants& shared);
 

@@ -12,8 +12,8 @@
 #include "octet/deploy/plan.h"
 #include "octet/graph/infer_shapes.h"
 #include "octet/graph/onnx_reader.h"
-#include "octet/kernels/memory.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/memory.h"
+#include "octet/kernels/core/parallel.h"
 
 namespace octet::deploy {
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "octet/base/error.h"
-#include "octet/kernels/layout.h"
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
+#include "octet/kernels/float/layout.h"
 
 namespace octet::deploy {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "octet/deploy/binding.h"
 #include "octet/deploy/program.h"
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
 
 namespace octet::deploy {
 

@@ -18,9 +18,9 @@
 #include "octet/deploy/shared_constants.h"
 #include "octet/graph/graph.h"
 #include "octet/graph/obstacle.h"
-#include "octet/kernels/conv_shape.h"
-#include "octet/kernels/int8_epilogue.h"
-#include "octet/kernels/quantize.h"
+#include "octet/kernels/core/conv_shape.h"
+#include "octet/kernels/int8/int8_epilogue.h"
+#include "octet/kernels/quantize/quantize.h"
 
 namespace octet::deploy {
 

@@ -13,8 +13,8 @@
 #include "octet/base/utf8.h"
 #include "octet/deploy/float16.h"
 #include "octet/deploy/packed_scale.h"
-#include "octet/kernels/int8_inference.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/parallel.h"
+#include "octet/kernels/int8/int8_inference.h"
 
 namespace octet::deploy {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "octet/graph/graph.h"
-#include "octet/kernels/quantize.h"
+#include "octet/kernels/quantize/quantize.h"
 
 namespace octet::deploy {
 

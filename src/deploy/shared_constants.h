@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "octet/kernels/conv.h"
-#include "octet/kernels/int8_shared.h"
+#include "octet/kernels/float/conv.h"
+#include "octet/kernels/int8/int8_shared.h"
 
 namespace octet::deploy {
 

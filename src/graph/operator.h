@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "octet/graph/graph.h"
-#include "octet/kernels/function.h"
+#include "octet/kernels/float/function.h"
 
 namespace octet {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "octet/graph/graph.h"
-#include "octet/kernels/conv_shape.h"
-#include "octet/kernels/linear_shape.h"
+#include "octet/kernels/core/conv_shape.h"
+#include "octet/kernels/core/linear_shape.h"
 
 namespace octet {
 

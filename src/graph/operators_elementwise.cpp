@@ -117,7 +117,7 @@ Operator unary(const char* name, Attributes (*defaults)() = none) {
           .quantized = QuantizedAs::kFunction};
 }
 
-// Its executions are those of kernels/function.h.
+// Its executions are those of kernels/float/function.h.
 Operator function(const char* name, kernels::Function f) {
   Operator op = unary(name);
   op.function = f;

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "octet/graph/graph.h"
-#include "octet/kernels/pool_shape.h"
+#include "octet/kernels/core/pool_shape.h"
 
 namespace octet {
 

@@ -8,9 +8,9 @@
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
-#include "octet/kernels/elementwise.h"
-#include "octet/kernels/optimizer.h"
-#include "octet/kernels/reduce.h"
+#include "octet/kernels/float/elementwise.h"
+#include "octet/kernels/float/optimizer.h"
+#include "octet/kernels/float/reduce.h"
 
 namespace octet {
 namespace {

@@ -12,7 +12,6 @@
 #include <limits>
 #include <utility>
 
-#include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/base/file_kind.h"
@@ -20,6 +19,7 @@
 #include "octet/base/input_file.h"
 #include "octet/base/sha256.h"
 #include "octet/base/utf8.h"
+#include "octet/config/document.h"
 
 namespace octet::safetensors {
 namespace {

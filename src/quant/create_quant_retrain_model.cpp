@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
+#include "octet/config/document.h"
 #include "octet/nn/activation_layers.h"
 #include "octet/nn/norm_layers.h"
 #include "octet/nn/safetensors.h"

@@ -14,7 +14,7 @@
 #include "octet/graph/live_nodes.h"
 #include "octet/graph/onnx_reader.h"
 #include "octet/graph/onnx_writer.h"
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
 #include "octet/nn/lost_parameters.h"
 #include "octet/quant/deployed_graph.h"
 #include "octet/quant/evaluation_trace.h"

@@ -2,7 +2,7 @@
 #include "octet/quant/evaluation_trace.h"
 
 #include "octet/base/error.h"
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
 #include "octet/nn/evaluation_mode.h"
 
 namespace octet {

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "octet/base/error.h"
-#include "octet/kernels/fake_quant.h"
+#include "octet/kernels/quantize/fake_quant.h"
 
 namespace octet {
 namespace {

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "octet/base/error.h"
-#include "octet/kernels/channel_bias.h"
+#include "octet/kernels/quantize/channel_bias.h"
 #include "octet/quant/scale_offset.h"
 
 namespace octet {

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "octet/kernels/fake_quant.h"
+#include "octet/kernels/quantize/fake_quant.h"
 
 namespace octet {
 

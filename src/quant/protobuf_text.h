@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "octet/base/document.h"
+#include "octet/config/document.h"
 
 namespace google::protobuf {
 class Message;

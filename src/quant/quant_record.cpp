@@ -8,11 +8,11 @@
 #include <utility>
 
 #include "octet/base/error.h"
-#include "octet/base/fields.h"
 #include "octet/base/file.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
+#include "octet/config/fields.h"
 #include "octet/quant/protobuf_text.h"
 #include "octet/quant/quant_retrain_config.h"
 

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <unordered_set>
 
-#include "octet/base/document.h"
 #include "octet/base/error.h"
-#include "octet/base/fields.h"
 #include "octet/base/file.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
+#include "octet/config/document.h"
+#include "octet/config/fields.h"
 #include "octet/quant/quant_retrain_config.h"
 
 namespace octet {

@@ -5,10 +5,10 @@
 #include <initializer_list>
 #include <string>
 
-#include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
+#include "octet/config/document.h"
 
 namespace octet {
 namespace {

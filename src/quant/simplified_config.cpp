@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "octet/base/error.h"
-#include "octet/base/fields.h"
 #include "octet/base/file.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
+#include "octet/config/fields.h"
 #include "octet/quant/protobuf_text.h"
 
 namespace octet {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "octet/base/document.h"
+#include "octet/config/document.h"
 #include "octet/quant/quant_retrain_config.h"
 
 namespace octet {

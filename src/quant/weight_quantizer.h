@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "octet/autograd/tensor.h"
-#include "octet/kernels/fake_quant.h"
+#include "octet/kernels/quantize/fake_quant.h"
 #include "octet/quant/retrain_config.h"
 #include "octet/quant/scale_offset.h"
 #include "octet/quant/state_use.h"

@@ -3,7 +3,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "octet/base/document.h"
+#include "octet/config/document.h"
 #include "octet/quant/quant_retrain_config.h"
 #include "octet/quant/real_text.h"
 

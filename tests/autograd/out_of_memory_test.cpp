@@ -8,7 +8,7 @@
 #include "octet/autograd/integers.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/parallel.h"
 #include "support/failing_memory.h"
 
 namespace octet {

@@ -11,8 +11,8 @@
 
 #include "octet/autograd/ops.h"
 #include "octet/base/error.h"
-#include "octet/kernels/memory.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/memory.h"
+#include "octet/kernels/core/parallel.h"
 #include "support/array64.h"
 #include "support/error_text.h"
 #include "support/same_bits.h"

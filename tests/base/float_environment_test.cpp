@@ -6,7 +6,6 @@
 #include <limits>
 #include <string>
 
-#include "octet/base/document.h"
 #include "octet/base/error.h"
 #include "support/float_mode.h"
 
@@ -56,15 +55,6 @@ TEST(FloatEnvironment, TextsAreWrittenAsEver) {
     const double two_thirds = 2.0 / 3;
     const FloatModeScope host(mode);
     EXPECT_EQ(text(0.1F, ' ', two_thirds), expected) << name_of(mode);
-  }
-}
-
-TEST(FloatEnvironment, NumbersAreReadAsEver) {
-  const double expected = parse_json("0.1", "text").as_real();
-  for (const test::FloatMode mode : kFloatModes) {
-    const FloatModeScope host(mode);
-    EXPECT_EQ(parse_json("0.1", "text").as_real(), expected) << name_of(mode);
-    EXPECT_EQ(parse_yaml("0.1", "text").as_real(), expected) << name_of(mode);
   }
 }
 

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "octet/base/document.h"
 #include "octet/base/file.h"
+#include "octet/config/document.h"
 
 namespace octet {
 namespace {

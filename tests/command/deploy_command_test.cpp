@@ -10,8 +10,8 @@
 #include <sstream>
 #include <string>
 
-#include "octet/base/document.h"
 #include "octet/base/file.h"
+#include "octet/config/document.h"
 
 namespace octet {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "octet/deploy/model.h"
 #include "octet/graph/onnx_writer.h"
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
 #include "support/address_space_limit.h"
 #include "support/error_text.h"
 #include "support/graph_builder.h"

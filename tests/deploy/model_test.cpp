@@ -10,8 +10,8 @@
 
 #include "octet/base/rng.h"
 #include "octet/graph/onnx_writer.h"
-#include "octet/kernels/memory.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/memory.h"
+#include "octet/kernels/core/parallel.h"
 #include "support/error_text.h"
 #include "support/golden_json.h"
 #include "support/graph_builder.h"

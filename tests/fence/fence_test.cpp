@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
 
 namespace octet::kernels {
 namespace {

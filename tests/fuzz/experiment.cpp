@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // parse_experiment on arbitrary bytes as YAML; what it accepts has to survive being written and read again.
-#include "octet/experiment/experiment.h"
+#include "octet/experiment/file/experiment.h"
 #include "fuzz_target.h"
 
 void octet::fuzz(std::string_view bytes) {

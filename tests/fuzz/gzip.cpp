@@ -4,7 +4,7 @@
 #include <zlib.h>
 
 #include "fuzz_target.h"
-#include "octet/base/gzip.h"
+#include "octet/data/gzip.h"
 
 namespace {
 

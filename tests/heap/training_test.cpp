@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "octet/autograd/ops.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/parallel.h"
 #include "octet/nn/models.h"
 #include "octet/nn/optim.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "octet/autograd/ops.h"
-#include "octet/kernels/memory.h"
+#include "octet/kernels/core/memory.h"
 #include "octet/nn/layers.h"
 #include "octet/nn/optim.h"
 #include "octet/nn/sequential.h"

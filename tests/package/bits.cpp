@@ -9,7 +9,7 @@
 
 #include "octet/base/sha256.h"
 #include "octet/deploy/model.h"
-#include "octet/experiment/weights_hash.h"
+#include "octet/experiment/run/weights_hash.h"
 #include "octet/octet.h"
 #include "octet/quant/activation_ranges.h"
 #include "octet/quant/scale_offset.h"

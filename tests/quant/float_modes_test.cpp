@@ -14,7 +14,7 @@
 #include "octet/autograd/tape.h"
 #include "octet/base/file.h"
 #include "octet/deploy/model.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/parallel.h"
 #include "octet/nn/layers.h"
 #include "octet/nn/optim.h"
 #include "octet/nn/schedule.h"

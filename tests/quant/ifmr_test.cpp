@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "octet/base/rng.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/parallel.h"
 #include "support/error_text.h"
 
 namespace octet {

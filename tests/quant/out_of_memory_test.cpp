@@ -11,7 +11,7 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/deploy/model.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/parallel.h"
 #include "octet/nn/layers.h"
 #include "octet/nn/optim.h"
 #include "octet/nn/sequential.h"

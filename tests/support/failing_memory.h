@@ -8,7 +8,7 @@
 #include <string>
 
 #include "octet/base/error.h"
-#include "octet/kernels/memory_failure.h"
+#include "octet/kernels/core/memory_failure.h"
 
 namespace octet::test {
 

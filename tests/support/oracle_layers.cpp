@@ -5,10 +5,10 @@
 #include <cmath>
 
 #include "octet/graph/attributes.h"
-#include "octet/kernels/channel_sums.h"
-#include "octet/kernels/conv.h"
-#include "octet/kernels/gemm.h"
-#include "octet/kernels/layout.h"
+#include "octet/kernels/float/channel_sums.h"
+#include "octet/kernels/float/conv.h"
+#include "octet/kernels/float/gemm.h"
+#include "octet/kernels/float/layout.h"
 #include "support/oracle_node.h"
 
 namespace octet::test {

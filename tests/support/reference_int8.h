@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "octet/base/rng.h"
-#include "octet/kernels/int8_conv.h"
+#include "octet/kernels/int8/int8_conv.h"
 
 namespace octet::test {
 
-/// q channels-last; w row-major; sums channels-last. `s` and its weights as kernels/conv.h has them.
+/// q channels-last; w row-major; sums channels-last. `s` and its weights as kernels/float/conv.h has them.
 inline std::vector<std::int64_t> reference_int8_conv(const kernels::ConvShape& s, const std::vector<std::uint8_t>& q,
                                                      std::int32_t zero_point, const std::vector<std::int8_t>& w) {
   std::vector<std::int64_t> sums;

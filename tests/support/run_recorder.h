@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "octet/experiment/observer.h"
+#include "octet/experiment/run/observer.h"
 
 namespace octet::test {
 

@@ -11,7 +11,7 @@
 
 #include "octet/autograd/tensor.h"
 #include "octet/base/error.h"
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/parallel.h"
 
 namespace octet::test {
 

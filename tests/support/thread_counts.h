@@ -8,7 +8,7 @@
 #include <functional>
 #include <vector>
 
-#include "octet/kernels/parallel.h"
+#include "octet/kernels/core/parallel.h"
 
 namespace octet::test {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "octet/experiment/experiment.h"
+#include "octet/experiment/file/experiment.h"
 #include "octet/nn/models.h"
 
 namespace octet::test {
