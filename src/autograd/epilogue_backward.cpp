@@ -11,7 +11,7 @@ namespace {
 using kernels::Buffer;
 
 kernels::EpilogueTerm term_of(const BatchNormState& norm) {
-  return {norm.data(), norm.mean(), norm.scale(), norm.shift()};
+  return {norm.data->floats(), norm.mean(), norm.scale(), norm.shift()};
 }
 
 // dx, dgamma, dbeta of one batch norm from the sums over the batch, into grads[at ..]; left undefined where not needed.
@@ -26,16 +26,16 @@ void norm_gradients(const BatchNormState& norm, const kernels::Rows& rows, const
     const float inverse_count = norm.training ? 1.0F / static_cast<float>(rows.rows) : 0.0F;
     for (std::int64_t c = 0; c < channels; ++c) {
       const float factor = norm.factor(c);  // x - mean is factor times what the sums and the kernel see
-      k0[c] = norm.gamma.defined() ? norm.gamma.values()[static_cast<std::size_t>(c)] * r[c] : r[c];
+      k0[c] = norm.gamma_over_std()[c];
       k1[c] = -k0[c] * r[c] * r[c] * (factor * factor * s1[c]) * inverse_count;
       k2[c] = -k0[c] * s0[c] * inverse_count;
     }
     grads[at] = Tensor::empty(norm.x.shape(), norm.x.layout());
-    kernels::epilogue_backward_apply(rows, g, term, k0, k1, k2, grads[at].mutable_values().data());
+    kernels::epilogue_backward_apply(rows, g, term, k0, k1, k2, fresh_values(grads[at]));
   }
   if (needs[at + 1]) {
     grads[at + 1] = Tensor::empty(norm.gamma.shape());
-    float* const dgamma = grads[at + 1].mutable_values().data();
+    float* const dgamma = fresh_values(grads[at + 1]);
     for (std::int64_t c = 0; c < channels; ++c) dgamma[c] = norm.factor(c) * s1[c] * r[c];
   }
   if (needs[at + 2]) grads[at + 2] = Tensor::from_values(norm.beta.shape(), {s0, static_cast<std::size_t>(channels)});
@@ -43,27 +43,27 @@ void norm_gradients(const BatchNormState& norm, const kernels::Rows& rows, const
 
 }  // namespace
 
-std::vector<Tensor> tape_inputs(const Pending& pending) {
+std::vector<Tensor> tape_inputs(const Epilogue& epilogue) {
   std::vector<Tensor> inputs;
-  for (const Pending::Term& term : pending.terms) {
+  for (const Epilogue::Term& term : epilogue.terms) {
     inputs.push_back(term.norm ? term.norm->x : term.x);
     if (term.norm) inputs.insert(inputs.end(), {term.norm->gamma, term.norm->beta});
   }
   return inputs;
 }
 
-bool has_own_history(const Tensor& t, const Pending& pending) {
+bool has_own_history(const Tensor& t, const Epilogue& epilogue) {
   if (!grad_enabled() || t.body()->node) return true;
   if (t.requires_grad()) return false;
-  const std::vector<Tensor> inputs = tape_inputs(pending);
+  const std::vector<Tensor> inputs = tape_inputs(epilogue);
   return std::ranges::none_of(inputs, [](const Tensor& x) { return x.defined() && x.requires_grad(); });
 }
 
 void read_upstream(const Tensor& dy, kernels::EpilogueGradient& g) {
-  const Pending* pending = pending_of(dy);
-  const auto plain = [](const Pending::Term& term) { return !term.norm && !term.sums; };
-  if (pending && !pending->relu && pending->terms.size() == 2 && std::ranges::all_of(pending->terms, plain)) {
-    for (int i = 0; i < 2; ++i) g.dy[i] = pending->terms[static_cast<std::size_t>(i)].x.values().data();
+  const Epilogue* const open = epilogue_of(dy);
+  const auto is_plain = [](const Epilogue::Term& term) { return term.is_plain() && term.values; };
+  if (open && !open->clamp.does_something() && open->terms.size() == 2 && std::ranges::all_of(open->terms, is_plain)) {
+    for (std::size_t i = 0; i < 2; ++i) g.dy[i] = open->terms[i].values->floats();
   } else {
     g.dy[0] = dy.values().data();
   }
@@ -71,8 +71,9 @@ void read_upstream(const Tensor& dy, kernels::EpilogueGradient& g) {
 
 std::vector<Tensor> EpilogueBackward::operator()(const Tensor& dy, const NeedsGrad& needs) const {
   kernels::EpilogueGradient g;
-  g.relu = relu;
-  if (y.defined()) g.y = y.values().data();
+  g.clamp = clamp;
+  if (y) g.y = y->data();
+  if (plain) g.terms[0] = plain->kernel_term();
   read_upstream(dy, g);
   bool any_norm = false, any_plain = false;
   for (std::size_t t = 0; t < norms.size(); ++t) {
@@ -81,14 +82,14 @@ std::vector<Tensor> EpilogueBackward::operator()(const Tensor& dy, const NeedsGr
   }
   if (quantizer) {
     g.quantizer = &*quantizer;
-    for (std::size_t t = 0; t < quantized_terms.size(); ++t) g.terms[t] = quantized_terms[t].values();
+    for (std::size_t t = 0; t < quantized_terms.size(); ++t) g.terms[t] = quantized_terms[t].kernel_term();
   }
 
   // d is written where somebody takes it as it is, or where two batch norms would compute it again.
-  const bool d_is_dy = !relu && !quantizer && !g.dy[1];
+  const bool d_is_dy = !clamp.does_something() && !quantizer && !g.dy[1];
   const bool write = !d_is_dy && (any_plain || norms.size() == 2);
   Tensor d = write ? Tensor::empty(dy.shape(), dy.layout()) : dy;
-  float* const d_out = write ? d.mutable_values().data() : nullptr;
+  float* const d_out = write ? fresh_values(d) : nullptr;
   const Buffer sums = Buffer::floats(3 * rows.channels);
   float* const s0 = sums.floats();
   float* const s[2] = {s0 + rows.channels, s0 + 2 * rows.channels};
@@ -100,7 +101,7 @@ std::vector<Tensor> EpilogueBackward::operator()(const Tensor& dy, const NeedsGr
   if (write) {
     g.dy[0] = d_out;
     g.dy[1] = g.y = nullptr;
-    g.relu = false;
+    g.clamp = kernels::kNoClamp;
     g.quantizer = nullptr;
   }
 

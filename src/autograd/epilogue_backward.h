@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The way back through a combination of batch norms, a sum, a ReLU and a quantizer (see body.h). Private to the room.
+// The way back through a combination of batch norms, a sum, a clamp and a quantizer (see epilogue.h). Private to the
+// room.
 // With
 //   y = relu(bn(x) + z),  d = mask * dy,  s0 = sum d,  s1 = sum d * (x - mean)      (over the batch, per channel)
 // the gradients are
@@ -12,17 +13,18 @@
 #include <optional>
 #include <vector>
 
-#include "octet/autograd/body.h"
+#include "octet/autograd/epilogue.h"
+#include "octet/autograd/saved.h"
 #include "octet/autograd/tape.h"
 #include "octet/kernels/epilogue/epilogue.h"
 
 namespace octet::detail {
 
 /// The inputs of a combination as the tape sees them: x, gamma, beta of each batch norm, x of each plain term.
-std::vector<Tensor> tape_inputs(const Pending& pending);
+std::vector<Tensor> tape_inputs(const Epilogue& epilogue);
 
 /// The history of a combination is its own: not cut off by detach() or NoGrad, no leaf that wants a gradient.
-bool has_own_history(const Tensor& t, const Pending& pending);
+bool has_own_history(const Tensor& t, const Epilogue& epilogue);
 
 /// dy of `g` from what upstream sent: one tensor, or two still to be added.
 void read_upstream(const Tensor& dy, kernels::EpilogueGradient& g);
@@ -30,11 +32,12 @@ void read_upstream(const Tensor& dy, kernels::EpilogueGradient& g);
 /// The closure of a combination: holds what its batch norms and its mask read, and nothing else.
 struct EpilogueBackward {
   kernels::Rows rows;
-  std::vector<std::shared_ptr<const BatchNormState>> norms;  ///< one per term, null for a plain term
-  bool relu;
-  Tensor y;                                         ///< the result, where the mask is read from it; else undefined
+  kernels::Clamp clamp;
+  std::vector<std::shared_ptr<const BatchNormState>> norms{};  ///< one per term, null for a plain term
+  std::optional<Saved> y{};                                    ///< the result, where the clamp's mask is read from it
+  std::optional<Epilogue::Term> plain{};  ///< the only term, where the mask is computed again from it and it is no norm
   std::optional<kernels::ClippedGrid> quantizer{};  ///< of the result, whose mask is computed again from ...
-  std::vector<Pending::Term> quantized_terms{};     ///< ... these
+  std::vector<Epilogue::Term> quantized_terms{};    ///< ... these
 
   /// Gradients of tape_inputs(), then, with a quantizer, of clip_max and clip_min.
   std::vector<Tensor> operator()(const Tensor& dy, const NeedsGrad& needs) const;

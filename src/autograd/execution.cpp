@@ -38,8 +38,8 @@ Tensor execute(std::string_view op, std::span<const Tensor> inputs, const Attrib
   require(runs_on_tensors(op), row.name, ": does not run on tensors: ", row.no_tensors ? row.no_tensors : "");
   check_input_count(row, inputs.size());
   check_attributes(row, attributes);
-  if (row.function) return apply_function(*row.function, inputs[0], function_option(row, attributes));
-  return find_execution(op)(inputs, attributes);
+  if (const detail::TensorExecution own = find_execution(op)) return own(inputs, attributes);
+  return apply_function(*row.function, inputs[0], function_option(row, attributes));
 }
 
 }  // namespace octet

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "octet/autograd/body.h"
 #include "octet/autograd/tensor.h"
 #include "octet/base/error.h"
 
@@ -33,7 +34,7 @@ struct ShapeAndLayout {
   Tensor empty() const { return Tensor::empty(shape, layout); }
   Tensor filled(double value) const {
     Tensor t = empty();
-    std::ranges::fill(t.mutable_values(), static_cast<float>(value));
+    std::fill_n(fresh_values(t), t.size(), static_cast<float>(value));
     return t;
   }
 };

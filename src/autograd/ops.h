@@ -45,9 +45,15 @@ Tensor pad2d(const Tensor& x, Size2 padding, PaddingMode mode);
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormParams& params);
 
-// ---- element-wise (ops_elementwise.cpp; relu, add: ops_fused.cpp; dropout: ops_random.cpp) -------------------------
+// ---- element-wise (ops_elementwise.cpp; relu, relu6, clip, add: ops_fused.cpp; dropout: ops_random.cpp)
+// -------------------------
 
 Tensor relu(const Tensor& x);
+/// min(max(x, 0), 6).
+Tensor relu6(const Tensor& x);
+/// min(max(x, min), max); the gradient passes from min to max, both included (PyTorch's clamp). Infinite: no bound.
+/// Throws Error if min is above max.
+Tensor clip(const Tensor& x, float min, float max);
 
 /// f of every element; `a` is the option of those functions that have one (kernels/float/function.h).
 Tensor apply_function(kernels::Function f, const Tensor& x, float a = 0.0F);
@@ -56,7 +62,6 @@ inline Tensor hardswish(const Tensor& x) { return apply_function(kernels::Functi
 inline Tensor leaky_relu(const Tensor& x, float negative_slope = 0.01F) {
   return apply_function(kernels::Function::kLeakyRelu, x, negative_slope);
 }
-inline Tensor relu6(const Tensor& x) { return apply_function(kernels::Function::kRelu6, x); }
 inline Tensor sigmoid(const Tensor& x) { return apply_function(kernels::Function::kSigmoid, x); }
 inline Tensor silu(const Tensor& x) { return apply_function(kernels::Function::kSilu, x); }
 inline Tensor tanh(const Tensor& x) { return apply_function(kernels::Function::kTanh, x); }

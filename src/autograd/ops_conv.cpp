@@ -2,10 +2,13 @@
 // A transposed convolution is the data gradient of a convolution, so three kernels serve both.
 #include <algorithm>
 
-#include "octet/autograd/body.h"
+#include "octet/autograd/conv_gradient.h"
+#include "octet/autograd/epilogue.h"
 #include "octet/autograd/execution_families.h"
+#include "octet/autograd/integers.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
+#include "octet/autograd/saved.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
 #include "octet/graph/attributes.h"
@@ -18,7 +21,6 @@
 namespace octet {
 namespace {
 
-using detail::empty_like;
 using kernels::ConvShape;
 
 void check_operands(const char* op, const Tensor& x, const Tensor& w) {
@@ -30,7 +32,7 @@ void check_operands(const char* op, const Tensor& x, const Tensor& w) {
 
 Tensor bias_gradient(const Tensor& dy, std::int64_t channels) {
   Tensor gradient = Tensor::empty({channels});
-  kernels::channel_sums({dy.size() / channels, channels}, dy.values().data(), gradient.mutable_values().data());
+  kernels::channel_sums({dy.size() / channels, channels}, dy.values().data(), detail::fresh_values(gradient));
   return gradient;
 }
 
@@ -47,14 +49,14 @@ Size2 zero_border(const ConvTranspose2dParams& p) {
 
 bool has_integers(const Tensor& x, const Tensor& w) { return activation_integers(x) && weight_integers(w); }
 
-// The result of an int8 layer with `channels` outputs; kernel(input, weight, sums) computes its sums.
+// The result of the int8 layer `op` with `channels` outputs; kernel(input, weight, sums) computes its sums.
 template <typename Kernel>
-Tensor int8_result(const Tensor& x, const Tensor& w, const Tensor& bias, const Shape& shape, Layout layout,
-                   std::int64_t channels, const Kernel& kernel) {
+Tensor int8_result(const char* op, const Tensor& x, const Tensor& w, const Tensor& bias, const Shape& shape,
+                   Layout layout, std::int64_t channels, const Kernel& kernel) {
   const ActivationIntegers& input = *activation_integers(x);
   const WeightIntegers& weight = *weight_integers(w);
   detail::IntegerSums result{Tensor::empty(shape, layout), kernels::Buffer::floats(3 * channels), channels};
-  kernel(kernels::Int8Input{input.data(), input.scale.zero_point}, weight.data(), result.sums.mutable_values().data());
+  kernel(kernels::Int8Input{input.data(), input.scale.zero_point}, weight.data(), detail::fresh_values(result.sums));
   float* const start = result.values.floats();
   float* const factor = start + channels;
   std::fill_n(start, channels, 0.0F);
@@ -65,23 +67,35 @@ Tensor int8_result(const Tensor& x, const Tensor& w, const Tensor& bias, const S
     std::ranges::copy(bias.values(), shift);
   else
     std::fill_n(shift, channels, 0.0F);
-  return detail::make_integer_sums(shape, layout, std::move(result));
+  return detail::make_integer_sums(op, shape, layout, std::move(result));
 }
 
 // The gradient of a convolution's weight; x quantized stays so until a kernel wants it.
-void weight_gradient(const ConvShape& s, const Tensor& x, const Tensor& dy, float* dw) {
-  if (const ActivationIntegers* const integers = activation_integers(x))
-    return kernels::conv_backward_weights(s, {integers->data(), integers->scale}, dy.values().data(), dw);
-  kernels::conv_backward_weights(s, x.values().data(), dy.values().data(), dw);
+Tensor weight_gradient(const ConvShape& s, const Saved& x, const Saved& w, const Tensor& dy) {
+  Tensor dw = w.empty_like();
+  const Tensor& from = x.get();
+  if (const ActivationIntegers* const integers = activation_integers(from))
+    kernels::conv_backward_weights(s, {integers->data(), integers->scale}, dy.values().data(),
+                                   detail::fresh_values(dw));
+  else
+    kernels::conv_backward_weights(s, from.values().data(), dy.values().data(), detail::fresh_values(dw));
+  return dw;
 }
 
-// A kernel for this gradient computes at least sixteen channels, so with few of them perhaps somebody knows better.
+// A kernel for the gradient of the input computes at least sixteen channels. With few of them, a quantizer that is its
+// only reader has a cheaper way (conv_gradient.h).
 constexpr std::int64_t kFewChannels = 4;
 
-Tensor input_gradient(const ConvShape& s, const Tensor& x, const Tensor& w, const Tensor& dy) {
-  if (s.ci / s.groups <= kFewChannels && activation_integers(x)) return detail::make_conv_gradient(x, {s, w, dy});
-  Tensor dx = empty_like(x);
-  kernels::conv_backward_data(s, w.values().data(), dy.values().data(), dx.mutable_values().data());
+bool gradient_can_wait(const ConvShape& s, const Tensor& x) {
+  return s.ci / s.groups <= kFewChannels && activation_integers(x);
+}
+
+Tensor input_gradient(const ConvShape& s, const Saved& x, const Saved& w, const Tensor& dy, bool can_wait) {
+  if (can_wait)
+    return detail::make_lazy(x.shape(), Layout::kChannelsLast,
+                             std::make_shared<const detail::ConvGradient>("gradient of conv2d", s, w.get(), dy));
+  Tensor dx = x.empty_like();
+  kernels::conv_backward_data(s, w.data(), dy.values().data(), detail::fresh_values(dx));
   return dx;
 }
 
@@ -89,23 +103,23 @@ Tensor conv2d_result(const ConvShape& s, const Tensor& x, const Tensor& w, const
   const Shape shape{s.n, s.co, s.oh, s.ow};
   if (has_integers(x, w))
     return int8_result(
-        x, w, bias, shape, Layout::kChannelsLast, s.co,
+        ops::kConv2d, x, w, bias, shape, Layout::kChannelsLast, s.co,
         [&](const kernels::Int8Input& q, const std::int8_t* w8, float* sums) { kernels::int8_conv(s, q, w8, sums); });
   Tensor y = Tensor::empty(shape);
   kernels::conv_forward(s, x.values().data(), w.values().data(), bias.defined() ? bias.values().data() : nullptr,
-                        y.mutable_values().data());
+                        detail::fresh_values(y));
   return y;
 }
 
 Tensor conv_transpose2d_result(const ConvShape& s, const Tensor& x, const Tensor& w, const Tensor& bias) {
   const Shape shape{s.n, s.ci, s.h, s.w};
   if (has_integers(x, w))
-    return int8_result(x, w, bias, shape, Layout::kChannelsLast, s.ci,
+    return int8_result(ops::kConvTranspose2d, x, w, bias, shape, Layout::kChannelsLast, s.ci,
                        [&](const kernels::Int8Input& q, const std::int8_t* w8, float* sums) {
                          kernels::int8_conv_transpose(s, q, w8, sums);
                        });
   Tensor y = Tensor::empty(shape);
-  float* const values = y.mutable_values().data();
+  float* const values = detail::fresh_values(y);
   kernels::conv_backward_data(s, w.values().data(), x.values().data(), values);
   if (bias.defined()) kernels::add_channels({s.n * s.h * s.w, s.ci}, bias.values().data(), values);
   return y;
@@ -115,15 +129,15 @@ Tensor conv_transpose2d_result(const ConvShape& s, const Tensor& x, const Tensor
 Tensor linear_result(const kernels::LinearShape& s, const Shape& shape, const Tensor& x, const Tensor& w,
                      const Tensor& bias) {
   if (has_integers(x, w))
-    return int8_result(x, w, bias, shape, Layout::kRowMajor, s.out,
+    return int8_result(ops::kLinear, x, w, bias, shape, Layout::kRowMajor, s.out,
                        [&](const kernels::Int8Input& q, const std::int8_t* w8, float* sums) {
                          kernels::int8_conv(
                              {.n = s.rows, .ci = s.in, .h = 1, .w = 1, .co = s.out, .kh = 1, .kw = 1, .oh = 1, .ow = 1},
                              q, w8, sums);
                        });
   Tensor y = Tensor::empty(shape, Layout::kRowMajor);
-  kernels::linear_forward(s, x.values().data(), w.values().data(), y.mutable_values().data());
-  if (bias.defined()) kernels::add_channels({s.rows, s.out}, bias.values().data(), y.mutable_values().data());
+  kernels::linear_forward(s, x.values().data(), w.values().data(), detail::fresh_values(y));
+  if (bias.defined()) kernels::add_channels({s.rows, s.out}, bias.values().data(), detail::fresh_values(y));
   return y;
 }
 
@@ -131,35 +145,38 @@ Tensor linear_result(const kernels::LinearShape& s, const Shape& shape, const Te
 
 namespace detail {
 
+ConvGradient::ConvGradient(const char* op, const kernels::ConvShape& shape, const Tensor& w, const Tensor& dy)
+    : Recipe(op), shape_(shape), w_(w), dy_(dy) {}
+
+void ConvGradient::fill(const TensorBody&, float* values) const {
+  kernels::conv_backward_data(shape_, w_.values().data(), dy_.values().data(), values);
+}
+
 double ConvGradient::product(const float* m) const {
-  const kernels::Buffer y = kernels::Buffer::floats(dy.size());
-  kernels::conv_forward(shape, m, w.values().data(), nullptr, y.floats());
-  return kernels::dot(dy.size(), y.floats(), dy.values().data());
+  const kernels::Buffer y = kernels::Buffer::floats(dy_.size());
+  kernels::conv_forward(shape_, m, w_.values().data(), nullptr, y.floats());
+  return kernels::dot(dy_.size(), y.floats(), dy_.values().data());
 }
 
 double ConvGradient::product(const std::uint8_t* m) const {
-  const std::int64_t inputs = shape.n * shape.ci * shape.h * shape.w, channels = shape.co;
-  const WeightIntegers* const integers = weight_integers(w);
+  const std::int64_t inputs = shape_.n * shape_.ci * shape_.h * shape_.w, channels = shape_.co;
+  const WeightIntegers* const integers = octet::weight_integers(w_);
   if (!integers) {
     const kernels::Buffer floats = kernels::Buffer::floats(inputs);
     std::copy_n(m, inputs, floats.floats());
     return product(floats.floats());
   }
-  const kernels::Buffer y = kernels::Buffer::floats(dy.size());
+  const kernels::Buffer y = kernels::Buffer::floats(dy_.size());
   const std::vector<float> zeros(static_cast<std::size_t>(channels), 0.0F);
-  kernels::int8_conv(shape, {m, 0}, integers->data(), y.floats());
-  kernels::epilogue_forward({dy.size() / channels, channels},
-                            {{y.floats(), zeros.data(), integers->scales.data(), zeros.data()}, {}}, false, y.floats());
-  return kernels::dot(dy.size(), y.floats(), dy.values().data());
+  kernels::int8_conv(shape_, {m, 0}, integers->data(), y.floats());
+  kernels::epilogue_forward({dy_.size() / channels, channels},
+                            {{y.floats(), zeros.data(), integers->scales.data(), zeros.data()}, {}}, kernels::kNoClamp,
+                            y.floats());
+  return kernels::dot(dy_.size(), y.floats(), dy_.values().data());
 }
 
-Tensor make_conv_gradient(const Tensor& x, ConvGradient gradient) {
-  auto body = std::make_shared<TensorBody>();
-  body->shape = x.shape();
-  body->layout = x.layout();
-  body->storage = std::make_shared<Storage>();
-  body->storage->gradient = std::make_unique<const ConvGradient>(std::move(gradient));
-  return Tensor(std::move(body));
+const ConvGradient* conv_gradient_of(const Tensor& t) {
+  return t.body()->storage->has_values() ? nullptr : dynamic_cast<const ConvGradient*>(t.body()->storage->recipe.get());
 }
 
 }  // namespace detail
@@ -171,16 +188,15 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2d
   Tensor y = conv2d_result(s, x, w, bias);
 
   const auto attributes = [params] { return attributes_of(params); };
-  return record(ops::kConv2d, y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
-    std::vector<Tensor> grads(3);
-    if (needs[1]) {
-      grads[1] = empty_like(w);
-      weight_gradient(s, x, dy, grads[1].mutable_values().data());
-    }
-    if (needs[0]) grads[0] = input_gradient(s, x, w, dy);
-    if (needs[2]) grads[2] = bias_gradient(dy, s.co);
-    return grads;
-  });
+  return record(ops::kConv2d, y, {x, w, bias}, attributes,
+                [x = Saved(ops::kConv2d, "x", x), w = Saved(ops::kConv2d, "w", w), s,
+                 can_wait = gradient_can_wait(s, x)](const Tensor& dy, const NeedsGrad& needs) {
+                  std::vector<Tensor> grads(3);
+                  if (needs[1]) grads[1] = weight_gradient(s, x, w, dy);
+                  if (needs[0]) grads[0] = input_gradient(s, x, w, dy, can_wait);
+                  if (needs[2]) grads[2] = bias_gradient(dy, s.co);
+                  return grads;
+                });
 }
 
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvTranspose2dParams& params) {
@@ -195,20 +211,21 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const Tensor& bias, co
   Tensor y = conv_transpose2d_result(s, x, w, bias);
 
   const auto attributes = [params] { return attributes_of(params); };
-  return record(
-      ops::kConvTranspose2d, y, {x, w, bias}, attributes, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
-        std::vector<Tensor> grads(3);
-        if (needs[1]) {
-          grads[1] = empty_like(w);
-          kernels::conv_backward_weights(s, dy.values().data(), x.values().data(), grads[1].mutable_values().data());
-        }
-        if (needs[0]) {
-          grads[0] = empty_like(x);
-          kernels::conv_forward(s, dy.values().data(), w.values().data(), nullptr, grads[0].mutable_values().data());
-        }
-        if (needs[2]) grads[2] = bias_gradient(dy, s.ci);
-        return grads;
-      });
+  return record(ops::kConvTranspose2d, y, {x, w, bias}, attributes,
+                [x = Saved(ops::kConvTranspose2d, "x", x), w = Saved(ops::kConvTranspose2d, "w", w), s](
+                    const Tensor& dy, const NeedsGrad& needs) {
+                  std::vector<Tensor> grads(3);
+                  if (needs[1]) {
+                    grads[1] = w.empty_like();
+                    kernels::conv_backward_weights(s, dy.values().data(), x.data(), detail::fresh_values(grads[1]));
+                  }
+                  if (needs[0]) {
+                    grads[0] = x.empty_like();
+                    kernels::conv_forward(s, dy.values().data(), w.data(), nullptr, detail::fresh_values(grads[0]));
+                  }
+                  if (needs[2]) grads[2] = bias_gradient(dy, s.ci);
+                  return grads;
+                });
 }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
@@ -222,19 +239,21 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   shape.back() = s.out;
   Tensor y = linear_result(s, shape, x, w, bias);
 
-  return record(ops::kLinear, y, {x, w, bias}, nullptr, [x, w, s](const Tensor& dy, const NeedsGrad& needs) {
-    std::vector<Tensor> grads(3);
-    if (needs[0]) {
-      grads[0] = empty_like(x);
-      kernels::linear_backward_data(s, w.values().data(), dy.values().data(), grads[0].mutable_values().data());
-    }
-    if (needs[1]) {
-      grads[1] = Tensor::empty(w.shape());
-      kernels::linear_backward_weights(s, x.values().data(), dy.values().data(), grads[1].mutable_values().data());
-    }
-    if (needs[2]) grads[2] = bias_gradient(dy, s.out);
-    return grads;
-  });
+  return record(
+      ops::kLinear, y, {x, w, bias}, nullptr,
+      [x = Saved(ops::kLinear, "x", x), w = Saved(ops::kLinear, "w", w), s](const Tensor& dy, const NeedsGrad& needs) {
+        std::vector<Tensor> grads(3);
+        if (needs[0]) {
+          grads[0] = x.empty_like();
+          kernels::linear_backward_data(s, w.data(), dy.values().data(), detail::fresh_values(grads[0]));
+        }
+        if (needs[1]) {
+          grads[1] = w.empty_like();
+          kernels::linear_backward_weights(s, x.data(), dy.values().data(), detail::fresh_values(grads[1]));
+        }
+        if (needs[2]) grads[2] = bias_gradient(dy, s.out);
+        return grads;
+      });
 }
 
 namespace detail {

@@ -2,9 +2,11 @@
 // Element-wise ops. relu and add are in ops_fused.cpp.
 #include <algorithm>
 
+#include "octet/autograd/body.h"
 #include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
+#include "octet/autograd/saved.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
 #include "octet/graph/operator.h"
@@ -37,15 +39,16 @@ Tensor apply_function(kernels::Function f, const Tensor& x, float a) {
   const Operator& op = operator_of(f);
   detail::require_defined(op.name, "x", x);
   Tensor y = empty_like(x);
-  kernels::function_forward(f, a, x.size(), x.values().data(), y.mutable_values().data());
+  kernels::function_forward(f, a, x.size(), x.values().data(), detail::fresh_values(y));
   const auto attributes = [&] {
     return op.function_option ? Attributes{{op.function_option, static_cast<double>(a)}} : Attributes{};
   };
   // Keeping the result costs nothing: the next op keeps it, too.
-  const Tensor from = kernels::gradient_reads_result(f, a) ? y.detach() : x;
+  const bool reads_result = kernels::gradient_reads_result(f, a);
+  const Saved from = reads_result ? Saved(op.name, "its result", y.detach()) : Saved(op.name, "x", x);
   return record(op.name, y, {x}, attributes, [f, a, from](const Tensor& dy, const NeedsGrad&) {
-    Tensor dx = empty_like(from);
-    kernels::function_backward(f, a, dy.size(), from.values().data(), dy.values().data(), dx.mutable_values().data());
+    Tensor dx = from.empty_like();
+    kernels::function_backward(f, a, dy.size(), from.data(), dy.values().data(), detail::fresh_values(dx));
     return std::vector<Tensor>{dx};
   });
 }
@@ -54,7 +57,7 @@ Tensor sub(const Tensor& a, const Tensor& b) {
   const FloatEnvironment numbers;
   Tensor y = empty_like(wider(ops::kSub, a, b));
   const std::int64_t n = y.size();
-  float* const to = y.mutable_values().data();
+  float* const to = detail::fresh_values(y);
   if (a.size() == b.size())
     kernels::difference(n, 1.0F, a.values().data(), b.values().data(), to);
   else if (b.size() == 1)
@@ -70,7 +73,7 @@ Tensor sub(const Tensor& a, const Tensor& b) {
                   if (needs[0]) grads[0] = a.shape == dy.shape() ? dy : a.filled(kernels::sum(size, from));
                   if (needs[1] && b.shape == dy.shape()) {
                     grads[1] = b.empty();
-                    kernels::scale(size, -1.0F, from, grads[1].mutable_values().data());
+                    kernels::scale(size, -1.0F, from, detail::fresh_values(grads[1]));
                   } else if (needs[1]) {
                     grads[1] = b.filled(-kernels::sum(size, from));
                   }
@@ -85,12 +88,12 @@ Tensor factor_gradient(const ShapeAndLayout& a, const Tensor& b, const Tensor& d
   const std::int64_t n = dy.size();
   if (b.size() == 1 && n == element_count(a.shape)) {
     Tensor da = a.empty();
-    kernels::scale(n, b.item(), dy.values().data(), da.mutable_values().data());
+    kernels::scale(n, b.item(), dy.values().data(), detail::fresh_values(da));
     return da;
   }
   if (a.shape != dy.shape()) return a.filled(kernels::dot(n, dy.values().data(), b.values().data()));
   Tensor da = a.empty();
-  kernels::product(n, dy.values().data(), b.values().data(), da.mutable_values().data());
+  kernels::product(n, dy.values().data(), b.values().data(), detail::fresh_values(da));
   return da;
 }
 
@@ -100,7 +103,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
   const FloatEnvironment numbers;
   Tensor y = empty_like(wider(ops::kMul, a, b));
   const std::int64_t n = y.size();
-  float* const to = y.mutable_values().data();
+  float* const to = detail::fresh_values(y);
   if (a.size() == b.size())
     kernels::product(n, a.values().data(), b.values().data(), to);
   else if (b.size() == 1)
@@ -108,13 +111,14 @@ Tensor mul(const Tensor& a, const Tensor& b) {
   else
     kernels::scale(n, a.item(), b.values().data(), to);
 
-  const Tensor a_read = b.requires_grad() ? a : Tensor(), b_read = a.requires_grad() ? b : Tensor();
+  const Saved a_read(ops::kMul, "a", b.requires_grad() ? a : Tensor());
+  const Saved b_read(ops::kMul, "b", a.requires_grad() ? b : Tensor());
   return record(
       ops::kMul, y, {a, b}, {},
       [a_read, b_read, a = ShapeAndLayout(a), b = ShapeAndLayout(b)](const Tensor& dy, const NeedsGrad& needs) {
         std::vector<Tensor> grads(2);
-        if (needs[0]) grads[0] = factor_gradient(a, b_read, dy);
-        if (needs[1]) grads[1] = factor_gradient(b, a_read, dy);
+        if (needs[0]) grads[0] = factor_gradient(a, b_read.get(), dy);
+        if (needs[1]) grads[1] = factor_gradient(b, a_read.get(), dy);
         return grads;
       });
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// batch_norm, add and relu, and how they become one: each notes a Pending (see body.h) in place of values, and the tape
-// entry of a combination goes straight from its result to the inputs of its batch norms (epilogue_backward.h).
+// batch_norm, add and the clamps (relu, relu6, clip), and how they become one: see epilogue.h.
 #include <algorithm>
 #include <cmath>
 
+#include "octet/autograd/epilogue.h"
 #include "octet/autograd/epilogue_backward.h"
 #include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
+#include "octet/autograd/saved.h"
 #include "octet/autograd/tape.h"
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
@@ -18,38 +19,47 @@ namespace octet {
 namespace {
 
 using detail::BatchNormState;
+using detail::Epilogue;
 using detail::EpilogueBackward;
 using detail::has_own_history;
-using detail::Pending;
 using detail::tape_inputs;
 using kernels::Buffer;
 
-bool is_parameter(const Pending::Term& term) {
-  return !term.norm && !term.sums && term.x.requires_grad() && !term.x.body()->node;
+// Somebody may write to what the term reads before it is read: a program that holds a pointer, or an optimizer.
+bool may_be_written(const Epilogue::Term& term) {
+  if (term.sums) return false;
+  const Tensor& x = term.norm ? term.norm->x : term.x;
+  const bool reads_x = !term.norm || !term.norm->sums;
+  return reads_x && (x.body()->storage->exposed || (term.is_plain() && x.requires_grad() && !x.body()->node));
 }
 
 // Puts a combination on the tape. `extra` are inputs without gradient (running statistics).
-Tensor record_pending(const char* op, const Tensor& like, Pending pending, const DescribeOp& attributes,
-                      std::span<const Tensor> extra = {}) {
-  std::vector<Tensor> inputs = tape_inputs(pending);
+Tensor record_epilogue(const char* op, const Tensor& like, Epilogue epilogue, const DescribeOp& attributes,
+                       std::span<const Tensor> extra = {}) {
+  std::vector<Tensor> inputs = tape_inputs(epilogue);
   inputs.insert(inputs.end(), extra.begin(), extra.end());
-  const bool any_norm = pending.per_channel();
-  EpilogueBackward backward{any_norm ? like.body()->rows() : kernels::Rows{like.size(), 1}, {}, pending.relu, {}};
-  for (const Pending::Term& term : pending.terms) backward.norms.push_back(term.norm);
-  const bool single_norm = any_norm && pending.terms.size() == 1;
-  const bool reads_parameter = std::ranges::any_of(pending.terms, is_parameter);  // an optimizer may write to it soon
-  Tensor y = detail::make_pending(like.shape(), like.layout(), std::move(pending));
-  if (backward.relu && !single_norm) backward.y = y.detach();
-  if (!any_norm || reads_parameter || TraceRecorder::active()) y.values();
+  const bool any_norm = epilogue.per_channel();
+  const bool at_once = !any_norm || std::ranges::any_of(epilogue.terms, may_be_written) || TraceRecorder::active();
+  EpilogueBackward backward{any_norm ? like.body()->rows() : kernels::Rows{like.size(), 1}, epilogue.clamp};
+  for (const Epilogue::Term& term : epilogue.terms) backward.norms.push_back(term.norm);
+  // The mask comes from the result, which costs nothing: the next op keeps it, too. From a single batch norm it is
+  // computed again, so that its result need not stay. A value at an end of a clip() shows in the terms alone.
+  const bool single_norm = any_norm && epilogue.terms.size() == 1;
+  const bool from_terms = single_norm || epilogue.clamp.ends_pass;
+  if (epilogue.clamp.ends_pass && !single_norm) backward.plain = epilogue.terms[0];
+  Tensor y = detail::make_epilogue(op, like.shape(), like.layout(), std::move(epilogue));
+  if (backward.clamp.does_something() && !from_terms) backward.y = Saved(op, "its result", y.detach());
+  if (at_once) y.values();
   return record(op, std::move(y), inputs, attributes, std::move(backward));
 }
 
 // The terms that `t` would compute, if combining them further is the same as reading t: its recipe is still open, and
 // its history is its own. Else t itself.
-std::vector<Pending::Term> terms_of(const Tensor& t) {
-  const Pending* pending = detail::pending_of(t);
-  if (!pending || pending->relu || pending->terms[0].sums || !has_own_history(t, *pending)) return {{t, nullptr}};
-  return pending->terms;
+std::vector<Epilogue::Term> terms_of(const Tensor& t) {
+  const Epilogue* const open = detail::epilogue_of(t);
+  if (!open || open->clamp.does_something() || open->terms[0].sums || !has_own_history(t, *open))
+    return {detail::plain_term(t)};
+  return open->terms;
 }
 
 void update_running(Tensor running, std::span<const float> batch, float momentum, float factor) {
@@ -92,35 +102,35 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   state->x = x;
   // With running statistics the definition rounds x first (docs/numerics.md); those of the batch are of the sums.
   if (batch_statistics) state->sums = detail::integer_sums_of(x);
+  state->data = detail::snapshot(state->sums ? state->sums->sums : x);
   state->gamma = gamma;
   state->beta = beta;
   state->channels = rows.channels;
   state->training = batch_statistics;
-  state->values = Buffer::floats(4 * rows.channels);
-  float* const mean = state->values.floats();
-  float *r = mean + rows.channels, *scale = r + rows.channels, *shift = scale + rows.channels;
+  state->values = Buffer::floats(5 * rows.channels);
   const Buffer variance = Buffer::floats(rows.channels);
-  const auto channels = static_cast<std::size_t>(rows.channels);
   Moments x_moments;
   if (batch_statistics) {
-    kernels::channel_moments(rows, state->data(), mean, variance.floats());
-    x_moments = moments_of_x(*state, mean, variance.floats());
+    kernels::channel_moments(rows, state->data->floats(), state->mean(), variance.floats());
+    x_moments = moments_of_x(*state, state->mean(), variance.floats());
     std::ranges::copy(x_moments.variance, variance.floats());
   } else {
-    std::ranges::copy(running_mean.values(), mean);
+    std::ranges::copy(running_mean.values(), state->mean());
     std::ranges::copy(running_var.values(), variance.floats());
   }
-  for (std::size_t c = 0; c < channels; ++c) {
-    r[c] = static_cast<float>(1.0 /
-                              std::sqrt(static_cast<double>(variance.floats()[c]) + static_cast<double>(params.eps)));
-    scale[c] = gamma.defined() ? gamma.values()[c] * r[c] : r[c];
-    if (state->sums) scale[c] *= state->sums->factor()[c];
-    shift[c] = beta.defined() ? beta.values()[c] : 0.0F;
+  for (std::int64_t c = 0; c < rows.channels; ++c) {
+    const auto at = static_cast<std::size_t>(c);
+    const float r = static_cast<float>(
+        1.0 / std::sqrt(static_cast<double>(variance.floats()[c]) + static_cast<double>(params.eps)));
+    state->inverse_std()[c] = r;
+    state->gamma_over_std()[c] = gamma.defined() ? gamma.values()[at] * r : r;
+    state->scale()[c] = state->gamma_over_std()[c] * (state->sums ? state->sums->factor()[c] : 1.0F);
+    state->shift()[c] = beta.defined() ? beta.values()[at] : 0.0F;
   }
 
   const Tensor running[] = {running_mean, running_var};
   const auto attributes = [params] { return attributes_of(params); };
-  Tensor y = record_pending(ops::kBatchNorm, x, Pending{{{x, std::move(state)}}, false}, attributes, running);
+  Tensor y = record_epilogue(ops::kBatchNorm, x, {{{.norm = std::move(state)}}}, attributes, running);
   if (params.training && running_mean.defined()) {  // last, when nothing can fail any more
     const auto count = static_cast<float>(rows.rows);
     update_running(running_mean, x_moments.mean, params.momentum, 1.0F);
@@ -131,16 +141,23 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
 
 Tensor relu(const Tensor& x) {
   require(x.defined(), "relu: x is undefined");
-  return record_pending(ops::kRelu, x, Pending{terms_of(x), true}, nullptr);
+  return record_epilogue(ops::kRelu, x, {terms_of(x), kernels::kReluClamp}, nullptr);
 }
 
-namespace detail {
-
-Tensor pending_sum(const Tensor& a, const Tensor& b) {
-  return make_pending(a.shape(), a.layout(), Pending{{{a, nullptr}, {b, nullptr}}, false});
+Tensor relu6(const Tensor& x) {
+  detail::require_defined(ops::kRelu6, "x", x);
+  return record_epilogue(ops::kRelu6, x, {terms_of(x), kernels::kRelu6Clamp}, nullptr);
 }
 
-}  // namespace detail
+Tensor clip(const Tensor& x, float min, float max) {
+  detail::require_defined(ops::kClip, "x", x);
+  const ClipParams params{static_cast<double>(min), static_cast<double>(max)};
+  check_clip(params);
+  std::vector<Epilogue::Term> terms = terms_of(x);
+  if (terms.size() > 1 || terms[0].integers) terms = {{.x = x, .values = detail::snapshot(x)}};
+  return record_epilogue(ops::kClip, x, {std::move(terms), {.low = min, .high = max, .ends_pass = true}},
+                         [params] { return attributes_of(params); });
+}
 
 namespace {
 
@@ -149,7 +166,7 @@ Tensor add_scalar(const Tensor& x, const Tensor& value) {
   const FloatEnvironment numbers;
   Tensor y = Tensor::empty(x.shape(), x.layout());
   const float added = value.item();
-  std::ranges::transform(x.values(), y.mutable_values().begin(), [added](float v) { return v + added; });
+  std::ranges::transform(x.values(), detail::fresh_values(y), [added](float v) { return v + added; });
   return record(ops::kAdd, y, {x, value}, nullptr, [shape = value.shape()](const Tensor& dy, const NeedsGrad& needs) {
     std::vector<Tensor> grads(2);
     if (needs[0]) grads[0] = dy;
@@ -169,12 +186,12 @@ Tensor add(const Tensor& a, const Tensor& b) {
   require(a.shape() == b.shape() && a.layout() == b.layout(),
           "add: shapes must be equal, or one operand a single element: ", a.shape(), " and ", b.shape(),
           a.shape() == b.shape() ? " (an activation and a weight: their orders in memory differ)" : "");
-  Pending pending;
+  Epilogue epilogue;
   for (const Tensor* operand : {&a, &b}) {
-    const std::vector<Pending::Term> terms = terms_of(*operand);
-    pending.terms.push_back(terms.size() == 1 ? terms[0] : Pending::Term{*operand, nullptr});
+    const std::vector<Epilogue::Term> terms = terms_of(*operand);
+    epilogue.terms.push_back(terms.size() == 1 ? terms[0] : detail::plain_term(*operand));
   }
-  return record_pending(ops::kAdd, a, std::move(pending), nullptr);
+  return record_epilogue(ops::kAdd, a, std::move(epilogue), nullptr);
 }
 
 namespace detail {
@@ -187,6 +204,12 @@ std::span<const NamedExecution> fused_executions() {
                            input_or_none(in, 4), batch_norm_params(a));
        }},
       {ops::kRelu, [](std::span<const Tensor> in, const Attributes&) { return relu(in[0]); }},
+      {ops::kRelu6, [](std::span<const Tensor> in, const Attributes&) { return relu6(in[0]); }},
+      {ops::kClip,
+       [](std::span<const Tensor> in, const Attributes& a) {
+         const ClipParams p = clip_params(a);
+         return clip(in[0], static_cast<float>(p.min), static_cast<float>(p.max));
+       }},
       {ops::kAdd, [](std::span<const Tensor> in, const Attributes&) { return add(in[0], in[1]); }},
   };
   return kAll;

@@ -2,9 +2,11 @@
 // Softmax, losses and sums over everything.
 #include <algorithm>
 
+#include "octet/autograd/body.h"
 #include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
+#include "octet/autograd/saved.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/float_environment.h"
 #include "octet/graph/attributes.h"
@@ -38,16 +40,16 @@ Tensor along_rows(const char* op, const Tensor& x, std::int64_t dim, SoftmaxForw
   const FloatEnvironment numbers;
   const kernels::SoftmaxShape s = softmax_shape(op, x, dim);
   Tensor y = empty_like(x);
-  forward(s, x.values().data(), y.mutable_values().data());
+  forward(s, x.values().data(), detail::fresh_values(y));
   const std::int64_t from_front = dim < 0 ? dim + static_cast<std::int64_t>(x.rank()) : dim;
   return record(
       op, y, {x},
       [=] {
         return Attributes{{"dim", from_front}};
       },
-      [s, y = y.detach(), backward](const Tensor& dy, const NeedsGrad&) {
-        Tensor dx = empty_like(y);
-        backward(s, y.values().data(), dy.values().data(), dx.mutable_values().data());
+      [s, y = Saved(op, "its result", y.detach()), backward](const Tensor& dy, const NeedsGrad&) {
+        Tensor dx = y.empty_like();
+        backward(s, y.data(), dy.values().data(), detail::fresh_values(dx));
         return std::vector<Tensor>{dx};
       });
 }
@@ -83,11 +85,11 @@ Tensor cross_entropy(const Tensor& logits, std::span<const std::int64_t> labels,
       [&] {
         return Attributes{{"label_smoothing", s.label_smoothing}};
       },
-      [s, logits, labels = std::vector<std::int64_t>(labels.begin(), labels.end())](const Tensor& dy,
-                                                                                    const NeedsGrad&) {
-        Tensor dx = empty_like(logits);
-        kernels::cross_entropy_backward(s, logits.values().data(), labels.data(), static_cast<double>(dy.item()),
-                                        dx.mutable_values().data());
+      [s, logits = Saved(ops::kCrossEntropy, "logits", logits),
+       labels = std::vector<std::int64_t>(labels.begin(), labels.end())](const Tensor& dy, const NeedsGrad&) {
+        Tensor dx = logits.empty_like();
+        kernels::cross_entropy_backward(s, logits.data(), labels.data(), static_cast<double>(dy.item()),
+                                        detail::fresh_values(dx));
         return std::vector<Tensor>{dx};
       });
 }
@@ -104,12 +106,12 @@ Tensor mse_loss(const Tensor& a, const Tensor& b) {
   const double total = kernels::squared_distance(n, a.values().data(), b.values().data());
   return record(
       ops::kMseLoss, Tensor::scalar(static_cast<float>(total / static_cast<double>(n))), {a, b}, {},
-      [a, b, n](const Tensor& dy, const NeedsGrad& needs) {
+      [a = Saved(ops::kMseLoss, "a", a), b = Saved(ops::kMseLoss, "b", b), n](const Tensor& dy,
+                                                                              const NeedsGrad& needs) {
         const double slope = 2.0 * static_cast<double>(dy.item()) / static_cast<double>(n);
         const auto gradient = [&](double factor) {
-          Tensor d = empty_like(a);
-          kernels::difference(n, static_cast<float>(factor), a.values().data(), b.values().data(),
-                              d.mutable_values().data());
+          Tensor d = a.empty_like();
+          kernels::difference(n, static_cast<float>(factor), a.data(), b.data(), detail::fresh_values(d));
           return d;
         };
         return std::vector<Tensor>{needs[0] ? gradient(slope) : Tensor(), needs[1] ? gradient(-slope) : Tensor()};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Padding of activations.
+#include "octet/autograd/body.h"
 #include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
@@ -40,13 +41,13 @@ Tensor pad2d(const Tensor& x, Size2 padding, PaddingMode mode) {
   const kernels::PadShape s{
       x.dim(0), x.dim(1), x.dim(2), x.dim(3), sources(x.dim(2), padding.h, mode), sources(x.dim(3), padding.w, mode)};
   Tensor y = Tensor::empty(shape);
-  kernels::pad_forward(s, x.values().data(), y.mutable_values().data());
+  kernels::pad_forward(s, x.values().data(), detail::fresh_values(y));
   const auto attributes = [=] {
     return Attributes{{"padding", as_list(padding)}, {"mode", std::string(name_of(mode))}};
   };
   return record(ops::kPad2d, y, {x}, attributes, [s](const Tensor& dy, const NeedsGrad&) {
     Tensor dx = Tensor::empty({s.n, s.c, s.h, s.w});
-    kernels::pad_backward(s, dy.values().data(), dx.mutable_values().data());
+    kernels::pad_backward(s, dy.values().data(), detail::fresh_values(dx));
     return std::vector<Tensor>{dx};
   });
 }

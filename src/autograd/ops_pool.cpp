@@ -2,6 +2,7 @@
 // Pooling. Average and adaptive average pooling differ only in where their windows lie.
 #include <memory>
 
+#include "octet/autograd/body.h"
 #include "octet/autograd/execution_families.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
@@ -31,12 +32,12 @@ Tensor max_pool2d(const Tensor& x, const MaxPool2dParams& params) {
   Tensor y = Tensor::empty({s.n, s.c, s.oh, s.ow});
   std::shared_ptr<const kernels::Buffer> winners;  // only if backward will ask
   if (grad_enabled() && x.requires_grad()) winners = std::make_shared<const kernels::Buffer>(s.winners_bytes());
-  kernels::max_pool_forward(s, x.values().data(), y.mutable_values().data(), winners ? winners->data() : nullptr);
+  kernels::max_pool_forward(s, x.values().data(), detail::fresh_values(y), winners ? winners->data() : nullptr);
 
   const auto attributes = [&] { return attributes_of(params); };
   return record(ops::kMaxPool2d, y, {x}, attributes, [s, winners](const Tensor& dy, const NeedsGrad&) {
     Tensor dx = Tensor::empty({s.n, s.c, s.h, s.w});
-    kernels::max_pool_backward(s, winners->data(), dy.values().data(), dx.mutable_values().data());
+    kernels::max_pool_backward(s, winners->data(), dy.values().data(), detail::fresh_values(dx));
     return std::vector<Tensor>{dx};
   });
 }
@@ -46,10 +47,10 @@ namespace {
 Tensor average(const char* op, const Tensor& x, const kernels::AvgPoolShape& s, const DescribeOp& attributes) {
   const FloatEnvironment numbers;
   Tensor y = Tensor::empty({s.n, s.c, std::ssize(s.rows), std::ssize(s.columns)});
-  kernels::avg_pool_forward(s, x.values().data(), y.mutable_values().data());
+  kernels::avg_pool_forward(s, x.values().data(), detail::fresh_values(y));
   return record(op, y, {x}, attributes, [s](const Tensor& dy, const NeedsGrad&) {
     Tensor dx = Tensor::empty({s.n, s.c, s.h, s.w});
-    kernels::avg_pool_backward(s, dy.values().data(), dx.mutable_values().data());
+    kernels::avg_pool_backward(s, dy.values().data(), detail::fresh_values(dx));
     return std::vector<Tensor>{dx};
   });
 }

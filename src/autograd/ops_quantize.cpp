@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The quantizer with learned clips: in one pass with the batch norms in front of it where that can be (see body.h).
+// The quantizer with learned clips: in one pass with the batch norms in front of it where that can be (see epilogue.h).
 #include <bit>
 
+#include "octet/autograd/conv_gradient.h"
 #include "octet/autograd/epilogue_backward.h"
 #include "octet/autograd/integers.h"
+#include "octet/autograd/saved.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
@@ -13,9 +15,9 @@
 namespace octet {
 namespace {
 
+using detail::Epilogue;
 using detail::EpilogueBackward;
 using detail::has_own_history;
-using detail::Pending;
 using detail::read_upstream;
 using detail::tape_inputs;
 using kernels::Buffer;
@@ -27,20 +29,19 @@ void require_finite(const char* layer, const Tensor& x, bool finite) {
 // Quantizes what x would be without writing it, or nothing if that cannot be or does not pay.
 Tensor quantize_pending(const char* layer, const Tensor& x, const Tensor& clip_max, const Tensor& clip_min,
                         const kernels::ClippedGrid& grid, const kernels::Int8Scale& scale, Readers readers) {
-  const Pending* pending = detail::pending_of(x);
-  if (!pending || pending->terms[0].sums || !pending->per_channel() || !has_own_history(x, *pending)) return {};
-  if (pending->terms.size() > 1 && readers == Readers::kMany) return {};  // a shortcut is about to read x as well
+  const Epilogue* const open = detail::epilogue_of(x);
+  if (!open || open->terms[0].sums || !open->per_channel() || !has_own_history(x, *open)) return {};
+  if (open->terms.size() > 1 && readers == Readers::kMany) return {};  // a shortcut is about to read x as well
   const kernels::Rows rows = x.body()->rows();
-  const kernels::EpilogueTerm terms[2] = {
-      pending->terms[0].values(), pending->terms.size() > 1 ? pending->terms[1].values() : kernels::EpilogueTerm{}};
+  const kernels::EpilogueTerm terms[2] = {open->kernel_term(0), open->kernel_term(1)};
   Buffer q(x.size());
   require_finite(layer, x,
-                 kernels::epilogue_quantize(rows, terms, pending->relu, scale, static_cast<std::uint8_t*>(q.data())));
+                 kernels::epilogue_quantize(rows, terms, open->clamp, scale, static_cast<std::uint8_t*>(q.data())));
 
-  std::vector<Tensor> inputs = tape_inputs(*pending);
+  std::vector<Tensor> inputs = tape_inputs(*open);
   inputs.insert(inputs.end(), {clip_max, clip_min});
-  EpilogueBackward backward{rows, {}, pending->relu, {}, grid, pending->terms};
-  for (const Pending::Term& term : pending->terms) backward.norms.push_back(term.norm);
+  EpilogueBackward backward{.rows = rows, .clamp = open->clamp, .quantizer = grid, .quantized_terms = open->terms};
+  for (const Epilogue::Term& term : open->terms) backward.norms.push_back(term.norm);
   return record(ops::kUlqActivation, detail::make_quantized(x.shape(), x.layout(), {std::move(q), scale}), inputs,
                 nullptr, std::move(backward));
 }
@@ -83,7 +84,7 @@ Tensor quantize_activation(const char* layer, const Tensor& x, const Tensor& cli
     y = detail::make_quantized(x.shape(), x.layout(), {std::move(q), scale});
   } else {
     y = Tensor::empty(x.shape(), x.layout());
-    require_finite(layer, x, kernels::fake_quantize(x.size(), grid.grid, x.values().data(), y.mutable_values().data()));
+    require_finite(layer, x, kernels::fake_quantize(x.size(), grid.grid, x.values().data(), detail::fresh_values(y)));
   }
   const DescribeOp describe = [grid] {
     const auto steps = static_cast<std::uint32_t>(grid.grid.high - grid.grid.low);
@@ -91,18 +92,19 @@ Tensor quantize_activation(const char* layer, const Tensor& x, const Tensor& cli
                       {"scale", static_cast<double>(grid.grid.scale)},
                       {"offset", static_cast<std::int64_t>(grid.grid.offset)}};
   };
-  return record(
-      ops::kUlqActivation, y, {x, clip_max, clip_min}, describe, [x, grid](const Tensor& dy, const NeedsGrad& needs) {
-        std::vector<Tensor> grads(3);
-        const detail::ConvGradient* const lazy = dy.body()->storage->gradient.get();
-        if (needs[0]) grads[0] = Tensor::empty(x.shape(), x.layout());
-        const kernels::ClipGradients sums =
-            !needs[0] && lazy ? clip_gradients(x, grid, *lazy, needs[2])
-                              : clip_gradients(x, grid, dy, needs[0] ? grads[0].mutable_values().data() : nullptr);
-        if (needs[1]) grads[1] = Tensor::scalar(static_cast<float>(sums.clip_max));
-        if (needs[2]) grads[2] = Tensor::scalar(static_cast<float>(sums.clip_min));
-        return grads;
-      });
+  return record(ops::kUlqActivation, y, {x, clip_max, clip_min}, describe,
+                [x = Saved(layer, "the input", x), grid](const Tensor& dy, const NeedsGrad& needs) {
+                  std::vector<Tensor> grads(3);
+                  const detail::ConvGradient* const lazy = detail::conv_gradient_of(dy);
+                  if (needs[0]) grads[0] = x.empty_like();
+                  const kernels::ClipGradients sums =
+                      !needs[0] && lazy
+                          ? clip_gradients(x.get(), grid, *lazy, needs[2])
+                          : clip_gradients(x.get(), grid, dy, needs[0] ? detail::fresh_values(grads[0]) : nullptr);
+                  if (needs[1]) grads[1] = Tensor::scalar(static_cast<float>(sums.clip_max));
+                  if (needs[2]) grads[2] = Tensor::scalar(static_cast<float>(sums.clip_min));
+                  return grads;
+                });
 }
 
 }  // namespace octet

@@ -2,6 +2,7 @@
 // Ops that draw random numbers.
 #include <memory>
 
+#include "octet/autograd/body.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
@@ -34,7 +35,7 @@ Tensor dropout(const Tensor& x, float p, Rng& rng) {
   Rng after = rng;
   kernels::dropout_mask(n, stream_of_call(after), p, mask);
   Tensor y = detail::empty_like(x);
-  kernels::dropout_apply(n, mask, factor, x.values().data(), y.mutable_values().data());
+  kernels::dropout_apply(n, mask, factor, x.values().data(), detail::fresh_values(y));
   Tensor result = record(
       ops::kDropout, y, {x},
       [=] {
@@ -43,7 +44,7 @@ Tensor dropout(const Tensor& x, float p, Rng& rng) {
       [keep, factor, from = detail::ShapeAndLayout(x)](const Tensor& dy, const NeedsGrad&) {
         Tensor dx = from.empty();
         kernels::dropout_apply(dy.size(), static_cast<const std::uint8_t*>(keep->data()), factor, dy.values().data(),
-                               dx.mutable_values().data());
+                               detail::fresh_values(dx));
         return std::vector<Tensor>{dx};
       });
   rng = after;  // last: a call that fails draws nothing

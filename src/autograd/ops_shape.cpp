@@ -61,7 +61,7 @@ Tensor cat(std::span<const Tensor> parts, std::int64_t dim) {
   std::int64_t offset = 0;
   for (const Tensor& part : parts) {
     const std::int64_t width = piece(part.shape(), layout, dim);
-    kernels::copy_rows({rows, width, width, pitch}, part.values().data(), y.mutable_values().data() + offset);
+    kernels::copy_rows({rows, width, width, pitch}, part.values().data(), detail::fresh_values(y) + offset);
     places.emplace_back(part);
     slots.push_back({offset, width});
     offset += width;
@@ -77,7 +77,7 @@ Tensor cat(std::span<const Tensor> parts, std::int64_t dim) {
           if (!needs[i]) continue;
           grads[i] = places[i].empty();
           kernels::copy_rows({rows, slots[i].width, pitch, slots[i].width}, dy.values().data() + slots[i].offset,
-                             grads[i].mutable_values().data());
+                             detail::fresh_values(grads[i]));
         }
         return grads;
       });
@@ -89,7 +89,7 @@ namespace {
 
 // x's values under another shape of equal size, not copied.
 Tensor shared(const Tensor& x, const Shape& shape, Layout layout) {
-  x.values();  // pending values are computed by the shape they were noted for
+  x.values();  // a recipe fills values of the shape that it was made for
   auto body = std::make_shared<detail::TensorBody>();
   body->shape = shape;
   body->layout = layout;
@@ -112,11 +112,11 @@ Tensor rearranged(const Tensor& x, const Shape& shape, Layout layout) {
     rows = shared(x, {x.size()}, Layout::kRowMajor);
   } else {
     rows = Tensor::empty({x.size()});
-    kernels::nhwc_to_nchw(images(x.shape()), x.values().data(), rows.mutable_values().data());
+    kernels::nhwc_to_nchw(images(x.shape()), x.values().data(), detail::fresh_values(rows));
   }
   if (lies_row_major(shape, layout)) return shared(rows, shape, layout);
   Tensor y = Tensor::empty(shape, layout);
-  kernels::nchw_to_nhwc(images(shape), rows.values().data(), y.mutable_values().data());
+  kernels::nchw_to_nhwc(images(shape), rows.values().data(), detail::fresh_values(y));
   return y;
 }
 

@@ -8,7 +8,7 @@
 #include <queue>
 #include <unordered_map>
 
-#include "octet/autograd/body.h"
+#include "octet/autograd/epilogue.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/trace.h"
 #include "octet/base/error.h"
@@ -55,6 +55,8 @@ Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, con
               Backward backward) {
   if (TraceRecorder* trace = TraceRecorder::active())
     trace->note(op, output, inputs, attributes ? attributes() : Attributes{});
+  // Whoever wrote the result has done so.
+  if (detail::Storage& s = *output.body()->storage; output.body()->storage.use_count() == 1) s.exposed = false;
   if (!recording) return output;
   auto node = std::make_shared<TapeNode>();
   bool needed = false;
@@ -74,12 +76,12 @@ Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, con
 
 namespace {
 
-// Gradients on their way to tensors. Two contributions wait as a pending sum, which fused ops read as it is.
+// Gradients on their way to tensors. Two contributions wait as a lazy sum, which fused ops read as it is.
 class Gradients {
  public:
   void add(const std::shared_ptr<TensorBody>& to, Tensor gradient) {
     Tensor& slot = slots_[to.get()];
-    slot = slot.defined() ? detail::pending_sum(slot, gradient) : std::move(gradient);
+    slot = slot.defined() ? detail::lazy_sum(slot, gradient) : std::move(gradient);
   }
   Tensor take(const TensorBody* of) {
     const auto found = slots_.find(of);
@@ -100,11 +102,9 @@ class LeafGradients {
       for (auto& [leaf, before] : before_) leaf->grad = std::move(before);
   }
   void add(const std::shared_ptr<TensorBody>& leaf, const Tensor& gradient) {
-    // The leaf gets values of its own, computed now: clipping writes to them, and what a pending sum reads may change.
+    // The leaf gets values of its own, computed now: clipping writes to them.
     const bool shared = gradient.body().use_count() > 1 || gradient.body()->storage.use_count() > 1;
-    Tensor total = leaf->grad.defined() ? detail::pending_sum(leaf->grad, gradient)
-                   : shared             ? gradient.clone()
-                                        : gradient;
+    Tensor total = leaf->grad.defined() ? detail::lazy_sum(leaf->grad, gradient) : shared ? gradient.clone() : gradient;
     total.values();
     before_.try_emplace(leaf, leaf->grad);
     leaf->grad = std::move(total);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "octet/autograd/body.h"
 #include "octet/autograd/trace.h"
@@ -20,80 +21,41 @@ kernels::Rows TensorBody::rows() const {
   return {channels == 0 ? 0 : size() / channels, channels};
 }
 
-void compute(const Pending& pending, std::int64_t begin, const kernels::Rows& rows, float* values) {
-  kernels::EpilogueTerm terms[2] = {pending.terms[0].values(),
-                                    pending.terms.size() > 1 ? pending.terms[1].values() : kernels::EpilogueTerm{}};
-  for (kernels::EpilogueTerm& term : terms) {
-    if (term.x) term.x += begin * rows.channels;
-    if (term.q) term.q += begin * rows.channels;
-  }
-  // Without values per channel all are alike, and a long last dimension is no reason to walk in steps of it.
-  kernels::epilogue_forward(pending.per_channel() ? rows : kernels::Rows{rows.size(), 1}, terms, pending.relu, values);
-}
-
 float* TensorBody::values() const {
   Storage& s = *storage;
-  if (s.buffer.data() || (!s.pending && !s.activation && !s.weight && !s.gradient)) return s.buffer.floats();
-  // All or nothing: where memory runs out, the recipe stays, and the next reader tries again.
+  if (s.has_values()) return s.values.load(std::memory_order_relaxed);
+  const std::scoped_lock lock(s.filling);
+  if (s.has_values()) return s.values.load(std::memory_order_relaxed);
   const FloatEnvironment numbers;
-  kernels::Buffer made = kernels::Buffer::floats(size());
-  if (s.pending)
-    compute(*s.pending, 0, rows(), made.floats());
-  else if (s.activation)
-    kernels::dequantize(size(), s.activation->scale, s.activation->data(), made.floats());
-  else if (s.weight)
-    kernels::dequantize_channels(s.weight->view, s.weight->scales.data(), s.weight->data(), made.floats());
-  else
-    kernels::conv_backward_data(s.gradient->shape, s.gradient->w.values().data(), s.gradient->dy.values().data(),
-                                made.floats());
-  s.buffer = std::move(made);
-  s.pending = nullptr;
-  return s.buffer.floats();
+  const ContextSwitch where(s.recipe->where());
+  const ContextScope op(s.recipe->op());
+  auto made = std::make_shared<kernels::Buffer>(kernels::Buffer::floats(size()));
+  s.recipe->fill(*this, made->floats());
+  s.set(std::move(made));
+  if (!s.recipe->outlives_values()) s.recipe = nullptr;
+  return s.buffer->floats();
 }
 
-kernels::EpilogueTerm Pending::Term::values() const {
-  if (sums) return {sums->sums.values().data(), sums->start(), sums->factor(), sums->bias()};
-  if (norm) return {norm->data(), norm->mean(), norm->scale(), norm->shift()};
-  const Storage& storage = *x.body()->storage;
-  if (storage.activation && !storage.buffer.data())
-    return {.q = storage.activation->data(), .grid = storage.activation->scale};
-  return {.x = x.values().data()};
-}
-
-bool Pending::per_channel() const {
-  return std::ranges::any_of(terms, [](const Term& term) { return term.norm || term.sums; });
-}
-
-Tensor make_pending(const Shape& shape, Layout layout, Pending pending) {
-  for (const Pending::Term& term : pending.terms) {
-    if (term.norm)
-      term.norm->data();
-    else if (!term.sums && !activation_integers(term.x))
-      term.x.values();
-  }
+Tensor make_lazy(const Shape& shape, Layout layout, std::shared_ptr<const Recipe> recipe) {
   auto body = std::make_shared<TensorBody>();
   body->shape = shape;
   body->layout = layout;
   body->storage = std::make_shared<Storage>();
-  body->storage->pending = std::make_unique<const Pending>(std::move(pending));
+  body->storage->recipe = std::move(recipe);
   return Tensor(std::move(body));
 }
 
-const Pending* pending_of(const Tensor& t) {
-  return t.defined() && !TraceRecorder::active() ? t.body()->storage->pending.get() : nullptr;
+const Recipe* open_recipe(const Tensor& t) {
+  if (!t.defined() || TraceRecorder::active() || t.body()->storage->has_values()) return nullptr;
+  return t.body()->storage->recipe.get();
 }
 
-Tensor make_integer_sums(const Shape& shape, Layout layout, IntegerSums sums) {
-  Tensor y = make_pending(shape, layout,
-                          Pending{{{Tensor(), nullptr, std::make_shared<const IntegerSums>(std::move(sums))}}, false});
-  if (TraceRecorder::active()) y.values();
-  return y;
+Snapshot snapshot(const Tensor& t) {
+  t.body()->values();
+  return t.body()->storage->buffer;
 }
 
-std::shared_ptr<const IntegerSums> integer_sums_of(const Tensor& t) {
-  const Pending* pending = pending_of(t);
-  return pending ? pending->terms[0].sums : nullptr;
-}
+float* fresh_values(const Tensor& t) { return t.body()->values(); }
 
 void check_gradient_fits(const char* op, const Tensor& gradient, const TensorBody& body) {
   require(gradient.defined(), op, ": the gradient is undefined");
@@ -137,7 +99,7 @@ Tensor Tensor::empty(const Shape& shape, Layout layout) {
   body->shape = shape;
   body->layout = layout;
   body->storage = std::make_shared<detail::Storage>();
-  body->storage->buffer = kernels::Buffer::floats(element_count(shape));
+  body->storage->set(std::make_shared<kernels::Buffer>(kernels::Buffer::floats(element_count(shape))));
   return Tensor(std::move(body));
 }
 
@@ -145,13 +107,13 @@ Tensor Tensor::zeros(const Shape& shape) { return full(shape, 0.0F); }
 
 Tensor Tensor::zeros(const Shape& shape, Layout layout) {
   Tensor t = empty(shape, layout);
-  std::ranges::fill(t.mutable_values(), 0.0F);
+  std::fill_n(detail::fresh_values(t), t.size(), 0.0F);
   return t;
 }
 
 Tensor Tensor::full(const Shape& shape, float value) {
   Tensor t = empty(shape);
-  std::ranges::fill(t.mutable_values(), value);
+  std::fill_n(detail::fresh_values(t), t.size(), value);
   return t;
 }
 
@@ -163,7 +125,7 @@ Tensor Tensor::from_nchw(const Shape& shape, std::span<const float> values) {
   require(std::ssize(values) == element_count(shape), "from_nchw: shape ", shape, " needs ", element_count(shape),
           " values, got ", values.size());
   Tensor t = empty(shape, Layout::kChannelsLast);
-  kernels::nchw_to_nhwc({shape[0], shape[1], shape[2] * shape[3]}, values.data(), t.mutable_values().data());
+  kernels::nchw_to_nhwc({shape[0], shape[1], shape[2] * shape[3]}, values.data(), detail::fresh_values(t));
   return t;
 }
 
@@ -173,7 +135,7 @@ Tensor Tensor::from_nhwc(const Shape& shape, std::span<const float> values) {
   require(std::ssize(values) == element_count(shape), "from_nhwc: shape ", shape, " needs ", element_count(shape),
           " values, got ", values.size());
   Tensor t = empty(shape, Layout::kChannelsLast);
-  std::ranges::copy(values, t.mutable_values().begin());
+  std::ranges::copy(values, detail::fresh_values(t));
   return t;
 }
 
@@ -182,7 +144,7 @@ Tensor Tensor::from_values(const Shape& shape, std::span<const float> values) {
   require(std::ssize(values) == element_count(shape), "from_values: shape ", shape, " needs ", element_count(shape),
           " values, got ", values.size());
   Tensor t = empty(shape, Layout::kRowMajor);
-  std::ranges::copy(values, t.mutable_values().begin());
+  std::ranges::copy(values, detail::fresh_values(t));
   return t;
 }
 
@@ -203,12 +165,22 @@ std::span<const float> Tensor::values() const {
 }
 
 std::span<float> Tensor::mutable_values() {
-  float* data = body_of(*this).values();
-  body_->storage->activation = nullptr;  // they would no longer be those of the values
-  body_->storage->weight = nullptr;
-  body_->storage->gradient = nullptr;
+  float* const data = body_of(*this).values();
+  detail::Storage& s = *body_->storage;
+  if (s.buffer.use_count() > 1) {  // snapshots keep what they hold, and pointers of the tensor stay what they are
+    kernels::Buffer copy = kernels::Buffer::floats(size());
+    std::copy_n(data, size(), copy.floats());
+    auto own = std::make_shared<kernels::Buffer>(std::move(*s.buffer));
+    *s.buffer = std::move(copy);
+    s.set(std::move(own));
+  }
+  s.recipe = nullptr;  // what else it tells would no longer be true
+  s.exposed = true;
+  ++s.version;
   return {data, static_cast<std::size_t>(size())};
 }
+
+std::uint64_t Tensor::version() const { return body_of(*this).storage->version; }
 
 std::vector<float> Tensor::to_vector() const {
   std::vector<float> copy(static_cast<std::size_t>(size()));
@@ -263,7 +235,7 @@ Tensor Tensor::detach() const {
 
 Tensor Tensor::clone() const {
   Tensor copy = empty(shape(), layout());
-  std::ranges::copy(values(), copy.mutable_values().begin());
+  std::ranges::copy(values(), detail::fresh_values(copy));
   return copy;
 }
 

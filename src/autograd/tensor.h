@@ -2,6 +2,7 @@
 // Tensor: a cheap handle to float32 values, their gradient, and the tape entry that made them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,7 +20,8 @@ struct TensorBody;
 enum class Layout { kRowMajor, kChannelsLast };
 
 /// A handle: copying aliases, clone() copies, detach() shares the values without history. A default-constructed
-/// Tensor is undefined and stands for "absent" (no bias, no gradient). A Tensor belongs to one thread at a time.
+/// Tensor is undefined and stands for "absent" (no bias, no gradient). A Tensor belongs to one
+/// thread at a time; values that are there (an input that was filled, parameters) may be read by any number.
 class Tensor {
  public:
   Tensor() = default;
@@ -47,8 +49,12 @@ class Tensor {
 
   /// The values in memory order (see layout()).
   std::span<const float> values() const;
-  /// Writable values in memory order. For optimizers, initialisers, statistics and loaders only.
+  /// Writable values in memory order. Results of earlier ops stay what they were, and a backward pass that would read
+  /// the values that were here throws Error. Ask anew for each time you write: what goes through an older span is not
+  /// noticed by those who keep something made of the values (backward passes, int8 weights of evaluation).
   std::span<float> mutable_values();
+  /// How often mutable_values() was called for these values.
+  std::uint64_t version() const;
   /// A copy of the values in row-major order of the logical shape: N, C, H, W for activations.
   std::vector<float> to_vector() const;
   /// As to_vector(), for a 4-D tensor. Throws Error for another rank.

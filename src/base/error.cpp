@@ -32,6 +32,10 @@ std::string ContextScope::path() {
   return joined_context([](std::string_view name) { return name; });
 }
 
+ContextSwitch::ContextSwitch(std::string_view path) : before_{path} { context.swap(before_); }
+
+ContextSwitch::~ContextSwitch() { context.swap(before_); }
+
 void rethrow_from_thread(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);

@@ -36,6 +36,19 @@ class ContextScope {
   static std::string path();
 };
 
+/// For its lifetime `path` is where we are, in place of the live scopes: for what was asked for there and is done now.
+/// `path` must outlive it.
+class ContextSwitch {
+ public:
+  explicit ContextSwitch(std::string_view path);
+  ~ContextSwitch();
+  ContextSwitch(const ContextSwitch&) = delete;
+  ContextSwitch& operator=(const ContextSwitch&) = delete;
+
+ private:
+  std::vector<std::string_view> before_;
+};
+
 /// Throws again in this thread what was thrown in another one. An Error then starts with the context path of this
 /// thread: the other one could not know it.
 [[noreturn]] void rethrow_from_thread(const std::exception_ptr& failure);

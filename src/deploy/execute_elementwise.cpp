@@ -49,7 +49,9 @@ Run bind(const Clip& work, Binding& at) {
   if (work.low == 0.0F && work.high == 6.0F)
     return [=](const Memory& m) { kernels::function_forward(kernels::Function::kRelu6, 0.0F, count, x(m), y(m)); };
   if (work.low == 0.0F && work.high > 3e38F)
-    return [=](const Memory& m) { kernels::epilogue_forward({count, 1}, {{.x = x(m)}, {}}, true, y(m)); };
+    return [=](const Memory& m) {
+      kernels::epilogue_forward({count, 1}, {{.x = x(m)}, {}}, kernels::kReluClamp, y(m));
+    };
   return [=](const Memory& m) {
     std::transform(x(m), x(m) + count, y(m), [&](float v) {
       return v < work.low ? work.low : v > work.high ? work.high : v;
@@ -60,7 +62,9 @@ Run bind(const Clip& work, Binding& at) {
 Run bind(const Add&, Binding& at) {
   const Real a = at.real_input(0), b = at.real_input(1), y = at.real_output();
   const std::int64_t count = at.output_count();
-  return [=](const Memory& m) { kernels::epilogue_forward({count, 1}, {{.x = a(m)}, {.x = b(m)}}, false, y(m)); };
+  return [=](const Memory& m) {
+    kernels::epilogue_forward({count, 1}, {{.x = a(m)}, {.x = b(m)}}, kernels::kNoClamp, y(m));
+  };
 }
 
 std::span<const NamedExecution> elementwise_executions() {

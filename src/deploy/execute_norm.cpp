@@ -33,7 +33,7 @@ void lower_batch_norm(Lowering& l) {
     const kernels::Rows pixels{channels == 0 ? 0 : at.output_count() / channels, channels};
     return [=, x = at.real_input(), y = at.real_output()](const Memory& m) {
       const kernels::EpilogueTerm term{x(m), shared->mean.data(), shared->scale.data(), shared->shift.data()};
-      kernels::epilogue_forward(pixels, {term, {}}, false, y(m));
+      kernels::epilogue_forward(pixels, {term, {}}, kernels::kNoClamp, y(m));
     };
   };
   l.define_real(l.add_step(ops::kBatchNorm, Computation{bind, 12 * channels}, {{l.real(l.input(0)), {}}},

@@ -26,8 +26,14 @@ Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
 
 ClipParams clip_params(const Attributes& attributes) {
   const ClipParams p{attribute(attributes, "min", -HUGE_VAL), attribute(attributes, "max", HUGE_VAL)};
-  require(p.min <= p.max, "clip: min ", p.min, " must not be above max ", p.max);
+  check_clip(p);
   return p;
+}
+
+Attributes attributes_of(const ClipParams& params) { return {{"min", params.min}, {"max", params.max}}; }
+
+void check_clip(const ClipParams& params) {
+  require(params.min <= params.max, "clip: min ", params.min, " must not be above max ", params.max);
 }
 
 namespace {
@@ -165,7 +171,6 @@ std::vector<Operator> make_rows() {
   relu.write = onnx_format::write_plain<kOnnxRelu>;
   clip.read_from = {{"Clip", read_clip}};
   clip.write = write_clip;
-  clip.no_tensors = "relu and relu6 are what trains";
   rows.insert(rows.end(), {relu, clip});
 
   Operator round = unary(ops::kRound);

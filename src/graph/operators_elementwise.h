@@ -27,5 +27,8 @@ struct ClipParams {
   double min, max;
 };
 ClipParams clip_params(const Attributes& attributes);
+Attributes attributes_of(const ClipParams& params);
+/// Throws Error if min is above max, or one is not a number.
+void check_clip(const ClipParams& params);
 
 }  // namespace octet

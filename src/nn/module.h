@@ -84,6 +84,9 @@ concept HasOptions = requires {
 }  // namespace detail
 
 /// Base class of layers and models. Owns its children in slots; neither copyable nor movable, see clone().
+/// Threads: in evaluation mode any number of them may call one module at once, each with inputs that nobody writes to
+/// meanwhile; so that layers of your own keep this promise, forward() in evaluation writes to no member. Training,
+/// train(), eval() and whatever writes to parameters want the module alone.
 class Module {
  public:
   virtual ~Module();

@@ -44,16 +44,11 @@ UlqGrid ActivationQuantizer::grid() const {
 }
 
 Tensor ActivationQuantizer::operator()(const Tensor& x, StateUse use, const void* reader, Readers readers) {
-  const std::shared_ptr<detail::TensorBody> input = last_input_.lock(), output = last_output_.lock();
-  if (output && x.body() == output) return x;
-  // A reader that comes back with the same tensor has begun another forward.
-  const bool again = input && x.body() == input && std::ranges::find(served_, reader) == served_.end();
-  if (!again) served_.clear();
-  Tensor y = again && output ? Tensor(output) : quantize(x, again ? StateUse::kKeep : use, readers);
-  last_input_ = x.body();
-  last_output_.reset();
-  if (!y.same_as(x)) last_output_ = y.body();  // what was passed on is not quantized
-  served_.push_back(reader);
+  if (made_by(x, id_)) return x;
+  const TwinClaim claim = claim_twin(x, id_, reader);
+  if (claim.quantized.defined()) return claim.quantized;
+  Tensor y = quantize(x, claim.again ? StateUse::kKeep : use, readers);
+  if (!y.same_as(x)) keep_twin(x, id_, y);  // what was passed on is not quantized
   return y;
 }
 

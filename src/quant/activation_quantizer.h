@@ -3,9 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <vector>
 
+#include "octet/autograd/quantized_twin.h"
 #include "octet/autograd/tensor.h"
 #include "octet/quant/ifmr.h"
 #include "octet/quant/retrain_config.h"
@@ -34,9 +33,9 @@ class ActivationQuantizer {
 
   /// While not initialised and with kUpdate: observes x, and after the last of batch_num calls sets the clips. While
   /// not initialised and with kKeep: returns x. Else quantizes x; kUpdate stores what it used. Layers may share a
-  /// quantizer: what it returned last is returned as it is, and of the layers (`reader`) that give it one and the same
-  /// x the first has it quantized. Throws Error, naming the layer, if x is not finite or the clips have diverged; the
-  /// state is then as before.
+  /// quantizer: what it returned is returned as it is, and of the layers (`reader`) that give it one and the same x the
+  /// first has it quantized. With kKeep threads may share it; nothing of it is written to. Throws Error, naming the
+  /// layer, if x is not finite or the clips have diverged; the state is then as before.
   Tensor operator()(const Tensor& x, StateUse use, const void* reader = nullptr, Readers readers = Readers::kMany);
 
   bool initialised() const { return initialised_ != 0; }
@@ -59,8 +58,7 @@ class ActivationQuantizer {
   WhileObserving observing_;
   Ifmr ifmr_;
   std::int64_t batches_observed_ = 0;
-  std::weak_ptr<detail::TensorBody> last_input_, last_output_;
-  std::vector<const void*> served_;  // who has read last_input_
+  const std::uint64_t id_ = new_quantizer_id();
 };
 
 }  // namespace octet

@@ -143,6 +143,27 @@ IntegerLayer QatModule::integers(float input_scale) const {
                        input_scale);
 }
 
+EvaluationWeights::Made QatModule::evaluation_weights(float input_scale) const {
+  const bool as_floats = quantized_forward() == QuantizedForward::kFloat;
+  EvaluationWeights::Sources sources{{weight(), bias(), wts_.stored_scales()},
+                                     {static_cast<double>(input_scale), as_floats ? 1.0 : 0.0,
+                                      cur_batch_ > 0 ? 1.0 : 0.0, static_cast<double>(s_rec_flag_)}};
+  if (const BatchNorm2d* const bn = batch_norm())
+    sources.tensors.insert(sources.tensors.end(), {bn->weight(), bn->bias(), bn->running_mean(), bn->running_var()});
+  return kept_.get(std::move(sources), [&] {
+    IntegerLayer made = integers(input_scale);
+    std::vector<float> bias_values;
+    for (std::size_t c = 0; c < made.bias.size(); ++c)
+      bias_values.push_back(static_cast<float>(made.bias[c]) * (input_scale * made.scales[c]));
+    kernels::Buffer q(std::ssize(made.weight));
+    std::ranges::copy(made.weight, static_cast<std::int8_t*>(q.data()));
+    const Tensor with_integers =
+        make_integer_weight(weight().shape(), {std::move(q), view_, std::move(made.scales), std::move(made.bias)});
+    return EvaluationWeights::Made{as_floats ? with_integers.clone() : with_integers,
+                                   Tensor::from_values({std::ssize(bias_values)}, bias_values)};
+  });
+}
+
 void QatModule::relink(const CopyOf& copy_of) {
   if (!acts_) owner_ = ModuleLink(&copy_of(owner()));
 }
@@ -223,6 +244,7 @@ Tensor Qat<Layer>::forward(const Tensor& x) {
   if (!config_.retrain_enable) return layer_.forward(x);
   if (origin_ == Origin::kConverted && !training() && acts().initialised()) return deployed_forward(x);
   const StateUse use = state_use();
+  if (use == StateUse::kUpdate) forget_evaluation_weights();
   Tensor y = quantized_forward(x, use);
   if (use == StateUse::kUpdate && cur_batch_ < kBatchesCounted) ++cur_batch_;
   return y;
@@ -238,21 +260,12 @@ Tensor Qat<Layer>::quantized_forward(const Tensor& x, StateUse use) {
   return children().empty() ? y : (*children().front())(y);
 }
 
-// What the deployed layer computes. As floats, for who wants the oracle: integers times their scales.
+// What the deployed layer computes.
 template <typename Layer>
 Tensor Qat<Layer>::deployed_forward(const Tensor& x) {
   const Tensor quantized_x = acts()(x, StateUse::kKeep, this);
-  const float input_scale = input_grid().grid.scale;
-  IntegerLayer integers = this->integers(input_scale);
-  Tensor bias = Tensor::empty({std::ssize(integers.bias)});
-  for (std::size_t c = 0; c < integers.bias.size(); ++c)
-    bias.mutable_values()[c] = static_cast<float>(integers.bias[c]) * (input_scale * integers.scales[c]);
-  kernels::Buffer q(std::ssize(integers.weight));
-  std::ranges::copy(integers.weight, static_cast<std::int8_t*>(q.data()));
-  Tensor weight = make_integer_weight(layer_.weight().shape(),
-                                      {std::move(q), view_, std::move(integers.scales), std::move(integers.bias)});
-  if (octet::quantized_forward() == QuantizedForward::kFloat) weight = weight.clone();  // without the integers
-  return layer_.apply(quantized_x, weight, bias);
+  const EvaluationWeights::Made made = evaluation_weights(input_grid().grid.scale);
+  return layer_.apply(quantized_x, made.weight, made.bias);
 }
 
 template <typename Layer>

@@ -14,6 +14,7 @@
 #include "octet/nn/module.h"
 #include "octet/nn/norm_layers.h"
 #include "octet/quant/activation_quantizer.h"
+#include "octet/quant/evaluation_weights.h"
 #include "octet/quant/integer_layer.h"
 #include "octet/quant/retrain_config.h"
 #include "octet/quant/weight_quantizer.h"
@@ -59,6 +60,9 @@ class QatModule : public Module {
   QatModule& owner() const;
   void relink(const CopyOf& copy_of) override;
   StateUse state_use() const;
+  /// What the layer computes with in evaluation. As floats, for who wants the oracle: integers times their scales.
+  EvaluationWeights::Made evaluation_weights(float input_scale) const;
+  void forget_evaluation_weights() const { kept_.clear(); }
 
   const char* const name_;
   const RetrainConfig config_;
@@ -69,6 +73,9 @@ class QatModule : public Module {
   bool evaluation_sets_clips_ = false;
   mutable std::optional<ActivationQuantizer> acts_;  // none if another layer owns it
   WeightQuantizer wts_;
+
+ private:
+  EvaluationWeights kept_;
 };
 
 /// Whether records and files hold one scale for all channels of the layer: it is not channel_wise, took in no

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "octet/autograd/integers.h"
+#include "octet/autograd/saved.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 #include "octet/graph/operators_quantization.h"
@@ -98,12 +99,12 @@ Tensor fake_quantize_weight(const char* layer, const Tensor& weight, const Tenso
   const DescribeOp describe = [bits, used] {
     return Attributes{{"bits", std::int64_t{bits}}, {"channel_wise", used.size() > 1}};
   };
-  const Tensor kept = scales.requires_grad() ? weight : Tensor();
+  const Saved kept(layer, "the weight", scales.requires_grad() ? weight : Tensor());
   return record(ops::kFakeQuantizeWeight, y, {weight, scales}, describe,
                 [kept, used, view, range, form](const Tensor& dy, const NeedsGrad& needs) {
                   std::vector<Tensor> grads(2);
                   if (needs[0]) grads[0] = dy;
-                  if (needs[1]) grads[1] = scale_gradient(kept, dy, used, view, range, form);
+                  if (needs[1]) grads[1] = scale_gradient(kept.get(), dy, used, view, range, form);
                   return grads;
                 });
 }

@@ -29,7 +29,7 @@ Tensor all_ops(const Tensor& x, const std::vector<Tensor>& p) {
   y = max_pool2d(y, {.kernel_size = 3, .stride = 2, .padding = 1, .ceil_mode = true});
   y = conv_transpose2d(y, p[3], {}, {.stride = 2, .padding = 1, .output_padding = 1});
   y = leaky_relu(avg_pool2d(y, {.kernel_size = 2, .stride = 1, .padding = 1, .count_include_pad = false}), 0.2F);
-  y = cat(std::vector<Tensor>{hardswish(y), silu(y), relu6(y)}, -3);
+  y = cat(std::vector<Tensor>{hardswish(y), silu(y), relu6(clip(y, -1.0F, 7.0F))}, -3);
   y = pad2d(y, {1, 2}, PaddingMode::kReflect);
   y = adaptive_avg_pool2d(y, {2, 3}) * sigmoid(adaptive_avg_pool2d(y, {2, 3}));
   y = log_softmax(softmax(reshape(flatten(tanh(y)), {-1, 9}), 1));

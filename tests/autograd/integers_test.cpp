@@ -21,9 +21,9 @@ namespace {
 using kernels::ClippedGrid;
 
 Tensor random_activation(const Shape& shape, Rng& rng, float mean = 0.0F) {
-  Tensor x = Tensor::empty(shape);
-  for (float& v : x.mutable_values()) v = mean + rng.normal();
-  return x;
+  std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
+  for (float& v : values) v = mean + rng.normal();
+  return shape.size() == 4 ? Tensor::from_nhwc(shape, values) : Tensor::from_values(shape, values);
 }
 
 ClippedGrid grid_between(float min, float max) {

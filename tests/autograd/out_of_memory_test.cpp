@@ -18,9 +18,9 @@ using test::fail_each_allocation;
 
 Tensor random(const Shape& shape, std::uint64_t seed) {
   Rng rng(seed);
-  Tensor t = Tensor::empty(shape);
-  for (float& v : t.mutable_values()) v = rng.normal();
-  return t;
+  std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
+  for (float& v : values) v = rng.normal();
+  return shape.size() == 4 ? Tensor::from_nhwc(shape, values) : Tensor::from_values(shape, values);
 }
 
 Tensor random_weight(const Shape& shape, std::uint64_t seed) {

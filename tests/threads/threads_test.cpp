@@ -18,10 +18,12 @@
 #include "octet/kernels/core/memory.h"
 #include "octet/kernels/core/parallel.h"
 #include "octet/nn/layers.h"
+#include "octet/nn/models.h"
 #include "octet/nn/sequential.h"
 #include "octet/quant/create_quant_retrain_config.h"
 #include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/save_quant_retrain_model.h"
+#include "octet/quant/simplified_config.h"
 
 namespace octet {
 namespace {
@@ -100,6 +102,48 @@ TEST_F(Threads, RunOneDeployedModelForManyBatchSizes) {
     });
   }
   fs::remove_all(folder);
+}
+
+// One module, one input tensor, eight callers. The first of them makes what the layers keep: the integer weights.
+TEST_F(Threads, EvaluateOneModule) {
+  Rng rng(5);
+  const std::unique_ptr<Module> residual = make_model("resnet8", {.in_channels = 3, .num_classes = 4}, rng);
+  residual->train();
+  evaluated(*residual, batch_of(4));  // running statistics
+  residual->eval();
+  const Tensor x = batch_of(2);
+  const std::vector<float> expected = evaluated(*residual, x);
+  on_threads([&](int) {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(evaluated(*residual, x), expected);
+  });
+}
+
+TEST_F(Threads, EvaluateOneConvertedModel) {
+  Rng rng(5);
+  const std::unique_ptr<Module> residual = make_model("resnet8", {.in_channels = 3, .num_classes = 4}, rng);
+  for (const bool quantize_shortcuts : {false, true}) {
+    const std::string config = quant_retrain_config_text(*residual, batch_of(2), SimplifiedConfig()).json;
+    const std::unique_ptr<Module> converted =
+        quant_retrain_model(config, "config", *residual, batch_of(2), {.quantize_shortcuts = quantize_shortcuts})
+            .module;
+    converted->train();
+    for (int i = 0; i < 2; ++i) evaluated(*converted, batch_of(4));
+    converted->eval();
+    const Tensor x = batch_of(2), more = batch_of(3);
+    const std::unique_ptr<Module> other = converted->clone();
+    const std::vector<float> expected = evaluated(*other, x), expected_of_three = evaluated(*other, more);
+    on_threads([&](int t) {
+      for (int i = 0; i < 4; ++i)
+        EXPECT_EQ(evaluated(*converted, (t + i) % 2 ? x : more), (t + i) % 2 ? expected : expected_of_three);
+    });
+    // With a tape of its own each, too.
+    on_threads([&](int) {
+      Tensor own = x.clone();
+      own.set_requires_grad();
+      sum((*converted)(own)).backward();
+      EXPECT_TRUE(own.grad().defined());
+    });
+  }
 }
 
 TEST_F(Threads, EvaluateAndTrainModulesOfTheirOwn) {

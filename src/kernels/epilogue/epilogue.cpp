@@ -11,9 +11,9 @@ namespace {
 
 enum Second { kNone, kPlain, kNorm };  // what the second term is
 
-template <bool kFirstNorm, Second kSecond, bool kRelu>
-[[gnu::always_inline]] inline void forward_loop(const Term& a, const Term& b, std::int64_t size, std::int64_t period,
-                                                float* y) {
+template <bool kFirstNorm, Second kSecond, bool kClamp>
+[[gnu::always_inline]] inline void forward_loop(const Term& a, const Term& b, const Clamp& c, std::int64_t size,
+                                                std::int64_t period, float* y) {
   for (std::int64_t i = 0; i < size; i += period)
     for (std::int64_t lane = 0; lane < period; lane += kLanes) {
       Lanes value;
@@ -23,73 +23,76 @@ template <bool kFirstNorm, Second kSecond, bool kRelu>
         evaluate<kSecond == kNorm>(b, i + lane, lane, other);
         value += other;
       }
-      if constexpr (kRelu) value = value < 0 ? Lanes{} : value;  // NaN stays
+      if constexpr (kClamp) clamp_lanes(c, value);
       store(y + i + lane, value);
     }
 }
 
-template <bool kRelu>
-[[gnu::always_inline]] inline void any_forward_loop(const Term& a, const Term& b, std::int64_t size,
+template <bool kClamp>
+[[gnu::always_inline]] inline void any_forward_loop(const Term& a, const Term& b, const Clamp& c, std::int64_t size,
                                                     std::int64_t period, float* y) {
   for (std::int64_t i = 0; i < size; i += period)
     for (std::int64_t lane = 0; lane < period; lane += kLanes) {
       Lanes value;
       evaluate(a, b, i + lane, lane, value);
-      if constexpr (kRelu) value = value < 0 ? Lanes{} : value;
+      if constexpr (kClamp) clamp_lanes(c, value);
       store(y + i + lane, value);
     }
 }
 
-OCTET_CLONES void forward_chunk(const Term& a, const Term& b, bool relu, std::int64_t size, std::int64_t period,
+OCTET_CLONES void forward_chunk(const Term& a, const Term& b, const Clamp& c, std::int64_t size, std::int64_t period,
                                 float* y) {
+  const bool clamps = c.does_something();
   if (a.q || b.q)
-    return relu ? any_forward_loop<true>(a, b, size, period, y) : any_forward_loop<false>(a, b, size, period, y);
+    return clamps ? any_forward_loop<true>(a, b, c, size, period, y)
+                  : any_forward_loop<false>(a, b, c, size, period, y);
   const bool norm = a.mean != nullptr;
   const Second second = !b.x ? kNone : b.mean ? kNorm : kPlain;
-  const auto run = [&]<bool kRelu>() __attribute__((always_inline)) {
-    if (norm && second == kNone) return forward_loop<true, kNone, kRelu>(a, b, size, period, y);
-    if (norm && second == kPlain) return forward_loop<true, kPlain, kRelu>(a, b, size, period, y);
-    if (norm && second == kNorm) return forward_loop<true, kNorm, kRelu>(a, b, size, period, y);
-    if (second == kNone) return forward_loop<false, kNone, kRelu>(a, b, size, period, y);
-    if (second == kPlain) return forward_loop<false, kPlain, kRelu>(a, b, size, period, y);
-    return forward_loop<false, kNorm, kRelu>(a, b, size, period, y);
+  const auto run = [&]<bool kClamp>() __attribute__((always_inline)) {
+    if (norm && second == kNone) return forward_loop<true, kNone, kClamp>(a, b, c, size, period, y);
+    if (norm && second == kPlain) return forward_loop<true, kPlain, kClamp>(a, b, c, size, period, y);
+    if (norm && second == kNorm) return forward_loop<true, kNorm, kClamp>(a, b, c, size, period, y);
+    if (second == kNone) return forward_loop<false, kNone, kClamp>(a, b, c, size, period, y);
+    if (second == kPlain) return forward_loop<false, kPlain, kClamp>(a, b, c, size, period, y);
+    return forward_loop<false, kNorm, kClamp>(a, b, c, size, period, y);
   };
-  relu ? run.template operator()<true>() : run.template operator()<false>();
+  clamps ? run.template operator()<true>() : run.template operator()<false>();
 }
 
-template <bool kRelu>
-[[gnu::always_inline]] inline bool quantize_loop(const Term& a, const Term& b, const Int8Scale& s, std::int64_t size,
-                                                 std::int64_t period, std::uint8_t* q) {
+template <bool kClamp>
+[[gnu::always_inline]] inline bool quantize_loop(const Term& a, const Term& b, const Clamp& c, const Int8Scale& s,
+                                                 std::int64_t size, std::int64_t period, std::uint8_t* q) {
   const LaneGrid grid(s);
   Lanes bad = {};
   for (std::int64_t i = 0; i < size; i += period)
     for (std::int64_t lane = 0; lane < period; lane += kLanes) {
       Lanes value;
       evaluate(a, b, i + lane, lane, value);
-      if constexpr (kRelu) value = value < 0 ? Lanes{} : value;
+      if constexpr (kClamp) clamp_lanes(c, value);
       bad += value - value;
       store_quantized(grid, value, q + i + lane);
     }
   return all_zero(bad);
 }
 
-OCTET_CLONES bool quantize_chunk(const Term& a, const Term& b, bool relu, const Int8Scale& s, std::int64_t size,
+OCTET_CLONES bool quantize_chunk(const Term& a, const Term& b, const Clamp& c, const Int8Scale& s, std::int64_t size,
                                  std::int64_t period, std::uint8_t* q) {
-  return relu ? quantize_loop<true>(a, b, s, size, period, q) : quantize_loop<false>(a, b, s, size, period, q);
+  return c.does_something() ? quantize_loop<true>(a, b, c, s, size, period, q)
+                            : quantize_loop<false>(a, b, c, s, size, period, q);
 }
 }  // namespace
 
-void epilogue_forward(const Rows& shape, const EpilogueTerm (&terms)[2], bool relu, float* y) {
+void epilogue_forward(const Rows& shape, const EpilogueTerm (&terms)[2], const Clamp& clamp, float* y) {
   const Periods p(shape);
   const RepeatedTerm a(p, shape.channels, terms[0]), b(p, shape.channels, terms[1]);
   Stream out(p, y);
   for_chunks(p, [&](std::int64_t, std::int64_t begin, std::int64_t size) {
-    forward_chunk(a.at(begin), b.at(begin), relu, size, p.period, out.at(begin));
+    forward_chunk(a.at(begin), b.at(begin), clamp, size, p.period, out.at(begin));
   });
   out.store_tail();
 }
 
-bool epilogue_quantize(const Rows& shape, const EpilogueTerm (&terms)[2], bool relu, const Int8Scale& grid,
+bool epilogue_quantize(const Rows& shape, const EpilogueTerm (&terms)[2], const Clamp& clamp, const Int8Scale& grid,
                        std::uint8_t* q) {
   const Periods p(shape);
   const RepeatedTerm a(p, shape.channels, terms[0]), b(p, shape.channels, terms[1]);
@@ -97,7 +100,7 @@ bool epilogue_quantize(const Rows& shape, const EpilogueTerm (&terms)[2], bool r
   std::vector<char> finite(static_cast<std::size_t>(p.chunks.count() + 1), 1);
   for_chunks(p, [&](std::int64_t k, std::int64_t begin, std::int64_t size) {
     finite[static_cast<std::size_t>(k)] =
-        quantize_chunk(a.at(begin), b.at(begin), relu, grid, size, p.period, out.at(begin));
+        quantize_chunk(a.at(begin), b.at(begin), clamp, grid, size, p.period, out.at(begin));
   });
   out.store_tail();
   return std::ranges::all_of(finite, [](char f) { return f != 0; });

@@ -2,6 +2,7 @@
 // The gradient of epilogue.h: masks are read from the result or computed again from the terms.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "octet/kernels/epilogue/epilogue.h"
@@ -12,12 +13,18 @@ namespace {
 
 enum class Mask { kNone, kFromResult, kFromTerm, kQuantized };
 
-// The quantizer behind the result, and between which values it is one.
+// Where the clamp lets the gradient pass: where the value is above `low`, and not above `high`. And the quantizer
+// behind the result, which is one from `bottom` to `top`.
 struct Clip {
-  float scale, top, bottom;
-  bool relu;
+  float low, high;
+  float scale = 1.0F, top = 0.0F, bottom = 0.0F;
 
-  explicit Clip(const EpilogueGradient& g) : scale(1.0F), top(0.0F), bottom(0.0F), relu(g.relu) {
+  explicit Clip(const EpilogueGradient& g) : low(g.clamp.low), high(g.clamp.high) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    if (g.clamp.ends_pass)
+      low = std::nextafter(low, -kInfinity);
+    else if (high != kInfinity)
+      high = std::nextafter(high, -kInfinity);
     if (!g.quantizer) return;
     const Grid& grid = g.quantizer->grid;
     scale = grid.scale;
@@ -30,6 +37,7 @@ struct Upstream {
   const float *dy0, *dy1, *y;
   Term term, second;  // the first for Mask::kFromTerm, both for kQuantized
   Clip clip;
+  Clamp clamp;
 };
 
 // What the gradient of the clips is made of: sums of (rint(t) - t) d within the grid, t = result / scale, and of d
@@ -41,14 +49,21 @@ struct ClipTotals {
   double within = 0, above = 0, below = 0;
 };
 
-// d: upstream's gradient, masked by ReLU and quantizer. Each comparison serves one selection, for the sake of GCC 12.
+// What the clamp lets pass of d. Each comparison serves one selection, for the sake of GCC 12.
+[[gnu::always_inline]] inline void mask_clamped(const Clip& clip, const Lanes& value, Lanes& d) {
+  d = value > Lanes{} + clip.low ? d : Lanes{};
+  d = value > Lanes{} + clip.high ? Lanes{} : d;
+}
+
+// d: upstream's gradient, masked by quantizer and clamp. The clips see all of it, the clamp's ends included.
 template <bool kSums>
 [[gnu::always_inline]] inline void mask_quantized(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d,
                                                   ClipLanes& sums) {
   const Lanes top = Lanes{} + u.clip.top, bottom = Lanes{} + u.clip.bottom;
-  Lanes value;
-  evaluate(u.term, u.second, i, lane, value);
-  if (u.clip.relu) d = value > 0 ? d : Lanes{};
+  Lanes unclamped, value;
+  evaluate(u.term, u.second, i, lane, unclamped);
+  value = unclamped;
+  clamp_lanes(u.clamp, value);
   Lanes held = value > bottom ? value : bottom;
   held = held < top ? held : top;
   const Lanes within = held == value ? d : Lanes{};
@@ -61,6 +76,7 @@ template <bool kSums>
     sums.within += (rounded - t) * within;
   }
   d = within;
+  mask_clamped(u.clip, unclamped, d);
 }
 
 template <bool kTwo, Mask kMask, bool kNormalised>
@@ -74,12 +90,12 @@ template <bool kTwo, Mask kMask, bool kNormalised>
   if constexpr (kMask == Mask::kFromResult) {
     Lanes y;
     load(y, u.y + i);
-    d = y > 0 ? d : Lanes{};
+    mask_clamped(u.clip, y, d);
   }
   if constexpr (kMask == Mask::kFromTerm) {
     Lanes y;
     evaluate<kNormalised>(u.term, i, lane, y);
-    d = y > 0 ? d : Lanes{};
+    mask_clamped(u.clip, y, d);
   }
   if constexpr (kMask == Mask::kQuantized) {
     ClipLanes unused;
@@ -222,20 +238,22 @@ struct Gradient {
   Gradient(const Periods& p, std::int64_t channels, const EpilogueGradient& g)
       : dy0(p, g.dy[0]),
         dy1(p, g.dy[1]),
-        y(p, g.relu ? g.y : nullptr),
+        y(p, g.clamp.does_something() ? g.y : nullptr),
         terms{{p, channels, g.terms[0]}, {p, channels, g.terms[1]}},
-        mask(g.quantizer ? Mask::kQuantized
-             : !g.relu   ? Mask::kNone
-             : g.y       ? Mask::kFromResult
-                         : Mask::kFromTerm),
-        clip(g) {}
+        mask(g.quantizer                 ? Mask::kQuantized
+             : !g.clamp.does_something() ? Mask::kNone
+             : g.y                       ? Mask::kFromResult
+                                         : Mask::kFromTerm),
+        clip(g),
+        clamp(g.clamp) {}
   Upstream at(std::int64_t begin) const {
-    return {dy0.at(begin), dy1.at(begin), y.at(begin), terms[0].at(begin), terms[1].at(begin), clip};
+    return {dy0.at(begin), dy1.at(begin), y.at(begin), terms[0].at(begin), terms[1].at(begin), clip, clamp};
   }
   Stream dy0, dy1, y;
   RepeatedTerm terms[2];
   Mask mask;
   Clip clip;
+  Clamp clamp;
 };
 
 // See clipped_backward() in fake_quant.h. Beyond the grid e is the same for all: that of the clip.

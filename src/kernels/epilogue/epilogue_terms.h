@@ -43,6 +43,13 @@ template <bool kNormalised>
     value += other;
   }
 }
+
+[[gnu::always_inline]] inline void clamp_lanes(const Clamp& c, Lanes& value) {
+  const Lanes low = Lanes{} + c.low, high = Lanes{} + c.high;
+  value = value < low ? low : value;  // NaN stays
+  value = value > high ? high : value;
+}
+
 struct RepeatedTerm {
   RepeatedTerm(const Periods& p, std::int64_t channels, const EpilogueTerm& t)
       : x(p, t.x),

@@ -33,14 +33,15 @@ struct Norm {
         shift(random_values(channels, seed + 2)) {}
 };
 
-using Form = std::tuple<bool, Second, bool>;  // first term normalised, second term, relu
+using Form = std::tuple<bool, Second, Clamp>;  // first term normalised, second term, clamp
 
 class Epilogue : public testing::TestWithParam<Form> {
  protected:
   // One example for a shape: data, parameters, and what a plain loop makes of them.
   struct Example {
     Rows s;
-    bool first_norm, relu;
+    bool first_norm;
+    Clamp clamp;
     Second second;
     std::vector<float> x0 = random_values(s.size(), 1), x1 = random_values(s.size(), 2);
     std::vector<float> dy0 = random_values(s.size(), 3), dy1 = random_values(s.size(), 4);
@@ -64,7 +65,7 @@ class Epilogue : public testing::TestWithParam<Form> {
       for (std::size_t i = 0; i < y.size(); ++i) {
         y[i] = value(term(0), i);
         if (term(1).x) y[i] += value(term(1), i);
-        if (relu && y[i] <= 0) y[i] = 0;
+        y[i] = std::min(std::max(y[i], clamp.low), clamp.high);
       }
       return y;
     }
@@ -74,21 +75,21 @@ class Epilogue : public testing::TestWithParam<Form> {
       std::vector<float> d = dy0;
       for (std::size_t i = 0; i < d.size(); ++i) {
         if (two) d[i] += dy1[i];
-        if (relu && result[i] <= 0) d[i] = 0;
+        if (result[i] <= clamp.low || result[i] >= clamp.high) d[i] = 0;
       }
       return d;
     }
     EpilogueGradient gradient(bool two, const float* y) const {
-      return {{dy0.data(), two ? dy1.data() : nullptr}, {term(0), term(1)}, y, relu};
+      return {{dy0.data(), two ? dy1.data() : nullptr}, {term(0), term(1)}, y, clamp};
     }
   };
 
   static std::vector<Example> examples() {
-    const auto [first_norm, second, relu] = GetParam();
+    const auto [first_norm, second, clamp] = GetParam();
     std::vector<Example> examples;
     for (const Rows& s : {Rows{1, 1}, Rows{7, 3}, Rows{70, 1}, Rows{33, 16}, Rows{50, 64}, Rows{301, 17}, Rows{9, 130},
                           Rows{700, 100}, Rows{0, 5}})
-      examples.push_back({s, first_norm, relu, second});
+      examples.push_back({s, first_norm, clamp, second});
     return examples;
   }
 };
@@ -96,7 +97,7 @@ class Epilogue : public testing::TestWithParam<Form> {
 TEST_P(Epilogue, ForwardHasTheBitsOfAPlainLoop) {
   for (const Example& e : examples()) {
     std::vector<float> y(e.x0.size());
-    epilogue_forward(e.s, {e.term(0), e.term(1)}, e.relu, y.data());
+    epilogue_forward(e.s, {e.term(0), e.term(1)}, e.clamp, y.data());
     EXPECT_EQ(y, e.y()) << e.s.rows << 'x' << e.s.channels;
   }
 }
@@ -165,25 +166,52 @@ TEST_P(Epilogue, BackwardApplyHasTheBitsOfAPlainLoop) {
 }
 
 std::string form_name(const testing::TestParamInfo<Form>& info) {
-  const auto [first_norm, second, relu] = info.param;
+  const auto [first_norm, second, clamp] = info.param;
   std::string name = first_norm ? "Norm" : "Plain";
   if (second != Second::kNone) name += second == Second::kNorm ? "PlusNorm" : "PlusPlain";
-  return relu ? "ReluOf" + name : name;
+  if (!clamp.does_something()) return name;
+  return (clamp.high < 1.0F ? "ClampOf" : "ReluOf") + name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, Epilogue,
                          testing::Combine(testing::Bool(),
                                           testing::Values(Second::kNone, Second::kPlain, Second::kNorm),
-                                          testing::Bool()),
+                                          testing::Values(kNoClamp, kReluClamp, Clamp{.low = -0.4F, .high = 0.7F})),
                          form_name);
 
 TEST(EpilogueForward, KeepsNotANumberUnderRelu) {
   const std::vector<float> x = {std::nanf(""), -1, 2};
   std::vector<float> y(3);
-  epilogue_forward({3, 1}, {{x.data(), nullptr, nullptr, nullptr}, {}}, true, y.data());
+  epilogue_forward({3, 1}, {{x.data(), nullptr, nullptr, nullptr}, {}}, kReluClamp, y.data());
   EXPECT_TRUE(std::isnan(y[0]));
   EXPECT_EQ(y[1], 0);
   EXPECT_EQ(y[2], 2);
+}
+
+// PyTorch 2.x: relu6 passes no gradient at 0 and 6, clamp(0, 6) does.
+TEST(EpilogueBackward, PassesAtTheEndsOnlyIfAsked) {
+  const std::vector<float> x = {-0.1F, 0.0F, 0.1F, 5.9F, 6.0F, 6.1F}, dy(6, 1.0F);
+  std::vector<float> d(6);
+  EpilogueGradient g{{dy.data(), nullptr}, {{.x = x.data()}, {}}, nullptr, kRelu6Clamp};
+  epilogue_backward_mask({6, 1}, g, d.data());
+  EXPECT_EQ(d, (std::vector<float>{0, 0, 1, 1, 0, 0}));
+  g.clamp.ends_pass = true;
+  epilogue_backward_mask({6, 1}, g, d.data());
+  EXPECT_EQ(d, (std::vector<float>{0, 1, 1, 1, 1, 0}));
+}
+
+// The quantizer's grid ends below the clamp's: what the clamp cut is beyond the grid, and moves its upper clip.
+TEST(EpilogueBackward, ClipsSeeWhatTheClampCut) {
+  const std::vector<float> x = {1.0F, 7.0F}, dy = {2.0F, 3.0F};
+  const ClippedGrid quantizer{.grid = {.scale = 1.0F / 64, .offset = -128.0F, .low = -128.0F, .high = 127.0F},
+                              .clip_max = 255.0F / 64,
+                              .clip_min = 0.0F};
+  EpilogueGradient g{{dy.data(), nullptr}, {{.x = x.data()}, {}}, nullptr, kRelu6Clamp, &quantizer};
+  std::vector<float> d(2);
+  float sum;
+  const ClipGradients clips = epilogue_backward_sums({2, 1}, g, d.data(), &sum, {nullptr, nullptr});
+  EXPECT_EQ(d, (std::vector<float>{2, 0}));
+  EXPECT_FLOAT_EQ(static_cast<float>(clips.clip_max), 3.0F);
 }
 
 }  // namespace
