@@ -1,4 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+// The life of an activation quantizer, one forward pass after the other:
+//
+//   training     1 .. batch_num - 1   observe: extremes of the batch are the clips for now, values go to IFMR
+//                batch_num            observe, then IFMR searches all that was seen: the first clips
+//                later                quantize with the clips (ULQ); the optimizer moves them between passes
+//   evaluation   before the clips     x as it is; the layer has refused it by then (QatModule::state_use)
+//                later                quantize, and write to nothing
+//
+// While it observes, a layer that was built as a QAT layer passes x on, one of a converted model quantizes it already.
+// The optimizer may move the clips to where they make no grid; usable_clips() then falls back to those of the pass
+// before, which are state for that reason.
 #include "octet/quant/activation_quantizer.h"
 
 #include <algorithm>

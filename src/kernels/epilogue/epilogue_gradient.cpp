@@ -1,126 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gradient of epilogue.h: masks are read from the result or computed again from the terms.
+// The gradient of epilogue.h, in two passes over memory. With y = clamp( bn(x0) [+ bn(x1) or x1] ) and d the upstream
+// gradient where the clamp lets it pass (epilogue_mask.h):
+//
+//   first   d  ->  sum_d[c] = sum d,   sum_dx[t][c] = sum d * (x_t - mean_t)      (epilogue_backward_sums)
+//   then    dx_t = k0[c] * d + k1[c] * (x_t - mean_t) + k2[c]                     (epilogue_backward_apply)
+//
+// where k0, k1, k2 come from the sums (autograd/epilogue_backward.h has the formula). The second pass needs all sums,
+// so one pass is not possible. d itself is written in the first where somebody else takes it as it is: the shortcut. A
+// combination without a batch norm needs d alone (epilogue_backward_mask).
+//
+// Rows are walked in periods, as many rows as fill whole vectors (periods.h): the lanes of a channel are then always
+// the same, and sums stay in registers. Each loop exists once for each kind of mask and for one or two upstream
+// gradients (for_kind), so that the inner loop asks nothing.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "octet/kernels/epilogue/epilogue.h"
-#include "octet/kernels/epilogue/epilogue_terms.h"
+#include "octet/kernels/epilogue/epilogue_mask.h"
 
 namespace octet::kernels {
 namespace {
-
-enum class Mask { kNone, kFromResult, kFromTerm, kQuantized };
-
-// Where the clamp lets the gradient pass: where the value is above `low`, and not above `high`. And the quantizer
-// behind the result, which is one from `bottom` to `top`.
-struct Clip {
-  float low, high;
-  float scale = 1.0F, top = 0.0F, bottom = 0.0F;
-
-  explicit Clip(const EpilogueGradient& g) : low(g.clamp.low), high(g.clamp.high) {
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    if (g.clamp.ends_pass)
-      low = std::nextafter(low, -kInfinity);
-    else if (high != kInfinity)
-      high = std::nextafter(high, -kInfinity);
-    if (!g.quantizer) return;
-    const Grid& grid = g.quantizer->grid;
-    scale = grid.scale;
-    top = grid.scale * (grid.high - grid.offset);
-    bottom = grid.scale * (grid.low - grid.offset);
-  }
-};
-
-struct Upstream {
-  const float *dy0, *dy1, *y;
-  Term term, second;  // the first for Mask::kFromTerm, both for kQuantized
-  Clip clip;
-  Clamp clamp;
-};
-
-// What the gradient of the clips is made of: sums of (rint(t) - t) d within the grid, t = result / scale, and of d
-// above and below it.
-struct ClipLanes {
-  Lanes within = {}, above = {}, below = {};
-};
-struct ClipTotals {
-  double within = 0, above = 0, below = 0;
-};
-
-// What the clamp lets pass of d. Each comparison serves one selection, for the sake of GCC 12.
-[[gnu::always_inline]] inline void mask_clamped(const Clip& clip, const Lanes& value, Lanes& d) {
-  d = value > Lanes{} + clip.low ? d : Lanes{};
-  d = value > Lanes{} + clip.high ? Lanes{} : d;
-}
-
-// d: upstream's gradient, masked by quantizer and clamp. The clips see all of it, the clamp's ends included.
-template <bool kSums>
-[[gnu::always_inline]] inline void mask_quantized(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d,
-                                                  ClipLanes& sums) {
-  const Lanes top = Lanes{} + u.clip.top, bottom = Lanes{} + u.clip.bottom;
-  Lanes unclamped, value;
-  evaluate(u.term, u.second, i, lane, unclamped);
-  value = unclamped;
-  clamp_lanes(u.clamp, value);
-  Lanes held = value > bottom ? value : bottom;
-  held = held < top ? held : top;
-  const Lanes within = held == value ? d : Lanes{};
-  if constexpr (kSums) {
-    sums.above += value > top ? d : Lanes{};
-    sums.below += value < bottom ? d : Lanes{};
-    const Lanes t = held / u.clip.scale;
-    Lanes rounded;
-    round(t, rounded);
-    sums.within += (rounded - t) * within;
-  }
-  d = within;
-  mask_clamped(u.clip, unclamped, d);
-}
-
-template <bool kTwo, Mask kMask, bool kNormalised>
-[[gnu::always_inline]] inline void masked(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d) {
-  load(d, u.dy0 + i);
-  if constexpr (kTwo) {
-    Lanes more;
-    load(more, u.dy1 + i);
-    d += more;
-  }
-  if constexpr (kMask == Mask::kFromResult) {
-    Lanes y;
-    load(y, u.y + i);
-    mask_clamped(u.clip, y, d);
-  }
-  if constexpr (kMask == Mask::kFromTerm) {
-    Lanes y;
-    evaluate<kNormalised>(u.term, i, lane, y);
-    mask_clamped(u.clip, y, d);
-  }
-  if constexpr (kMask == Mask::kQuantized) {
-    ClipLanes unused;
-    mask_quantized<false>(u, i, lane, d, unused);
-  }
-}
-
-// Calls f<kTwo, kMask, kNormalised>() for the kind of gradient at hand.
-template <typename F>
-[[gnu::always_inline]] inline void for_kind(const Upstream& u, Mask mask, const F& f) {
-  const bool two = u.dy1 != nullptr;
-  if (mask == Mask::kNone)
-    return two ? f.template operator()<true, Mask::kNone, false>() : f.template operator()<false, Mask::kNone, false>();
-  if (mask == Mask::kFromResult)
-    return two ? f.template operator()<true, Mask::kFromResult, false>()
-               : f.template operator()<false, Mask::kFromResult, false>();
-  if (mask == Mask::kQuantized)
-    return two ? f.template operator()<true, Mask::kQuantized, false>()
-               : f.template operator()<false, Mask::kQuantized, false>();
-  if (u.term.mean)
-    return two ? f.template operator()<true, Mask::kFromTerm, true>()
-               : f.template operator()<false, Mask::kFromTerm, true>();
-  return two ? f.template operator()<true, Mask::kFromTerm, false>()
-             : f.template operator()<false, Mask::kFromTerm, false>();
-}
 
 struct SumOutputs {
   const float *x[2], *mean[2];  // of the normalised terms, null where not
@@ -232,29 +132,6 @@ OCTET_CLONES void mask_chunk(const Upstream& u, Mask mask, std::int64_t size, st
           }
       });
 }
-
-// The streams of an EpilogueGradient.
-struct Gradient {
-  Gradient(const Periods& p, std::int64_t channels, const EpilogueGradient& g)
-      : dy0(p, g.dy[0]),
-        dy1(p, g.dy[1]),
-        y(p, g.clamp.does_something() ? g.y : nullptr),
-        terms{{p, channels, g.terms[0]}, {p, channels, g.terms[1]}},
-        mask(g.quantizer                 ? Mask::kQuantized
-             : !g.clamp.does_something() ? Mask::kNone
-             : g.y                       ? Mask::kFromResult
-                                         : Mask::kFromTerm),
-        clip(g),
-        clamp(g.clamp) {}
-  Upstream at(std::int64_t begin) const {
-    return {dy0.at(begin), dy1.at(begin), y.at(begin), terms[0].at(begin), terms[1].at(begin), clip, clamp};
-  }
-  Stream dy0, dy1, y;
-  RepeatedTerm terms[2];
-  Mask mask;
-  Clip clip;
-  Clamp clamp;
-};
 
 // See clipped_backward() in fake_quant.h. Beyond the grid e is the same for all: that of the clip.
 ClipGradients clip_gradients(const ClippedGrid& quantizer, const std::vector<ClipTotals>& parts) {

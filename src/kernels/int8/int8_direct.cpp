@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row of a window lies side by side in a channels-last image, whatever the number of channels: kw * channels bytes,
-// taken four at a time (int8_direct_block.h).
+// A convolution without im2col: the image is read where it lies.
 //
-// Padding is not multiplied where it is zero: rows above and below are left out, and of a window that is padded by one
-// pixel on the left or right that pixel. Else tiles read a copy of their rows with the padding in it.
+//   image, channels-last                  weights, packed                          sums of a block
+//
+//   row    [p0 p1 p2 p3 p4 p5 ...]        for each four bytes of a window:         8 pixels x 32 channels,
+//   row+1  [p0 p1 p2 p3 p4 p5 ...]        32 channels x 4 bytes                    16 registers of 16 int32
+//   row+2  [p0 p1 p2 p3 p4 p5 ...]
+//           `----.---'
+//           a window's row: kw * channels bytes side by side, whatever the number of channels,
+//           taken four at a time; each four are multiplied with 32 channels at once (vpdpbusd)
+//
+// From large to small: a layer is cut into *tiles*, some rows or a piece of one, whose sums stay in the second cache
+// (cut); a tile goes through the channels 32 at a time, so that a block's weights are used for the whole tile
+// (compute); a tile's row is a run of *blocks* of up to eight pixels (for_blocks); a block is one loop over the window,
+// its sums in registers (int8_direct_block.cpp).
+//
+// Padding is not multiplied where it is zero: rows above and below are left out (kernel_rows), and of a window that is
+// padded by one pixel on the left or right that pixel (left_edge_, right_edge_). Else tiles read a copy of their rows
+// with the padding in it (copy); so they do where a window's row is no multiple of four bytes.
 #include "octet/kernels/int8/int8_direct.h"
 
 #include <algorithm>

@@ -7,20 +7,12 @@
 
 #include "octet/kernels/core/simd.h"
 #include "octet/kernels/int8/int8_epilogue_loops.h"
+#include "octet/kernels/quantize/grid_level.h"
 
 namespace octet::kernels {
 namespace {
 
 constexpr std::int64_t kLargestPeriod = 4096;  // of four vectors; one vector's is shorter where this would be exceeded
-
-// (q - zero_point) for x on the grid: a whole number, and zero is +0.
-[[gnu::always_inline]] inline float level(const Int8Scale& s, float x) {
-  const auto low = static_cast<float>(-s.zero_point), high = static_cast<float>(255 - s.zero_point);
-  float t = x / s.scale;
-  t = t > low ? t : low;  // NaN becomes the lower end
-  t = t < high ? t : high;
-  return std::nearbyint(t) + 0.0F;
-}
 
 double largest_bias(const Int8Epilogue& e) {
   double largest = 0.0;
@@ -58,7 +50,7 @@ OCTET_CLONES void finish_block(const Int8Finisher::Plan& p, std::int64_t first, 
     for (std::int64_t i = 0; i < count; ++i) y[i] = (static_cast<float>(acc[i] + correction[i]) + bias[i]) * scale[i];
   }
   if (p.has_inner)
-    for (std::int64_t i = 0; i < count; ++i) y[i] = level(p.inner, y[i]) * p.inner.scale;
+    for (std::int64_t i = 0; i < count; ++i) y[i] = grid_level(p.inner, y[i]) * p.inner.scale;
   if (p.residual == Int8Epilogue::Residual::kFloat) {
     const float* const residual = static_cast<const float*>(out.residual) + at;
     for (std::int64_t i = 0; i < count; ++i) y[i] += residual[i];
@@ -72,7 +64,8 @@ OCTET_CLONES void finish_block(const Int8Finisher::Plan& p, std::int64_t first, 
   if (p.keeps_float) std::copy_n(y, count, out.y + at);
   if (p.has_output)
     for (std::int64_t i = 0; i < count; ++i)
-      out.q[at + i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(level(p.output, y[i])) + p.output.zero_point);
+      out.q[at + i] =
+          static_cast<std::uint8_t>(static_cast<std::int32_t>(grid_level(p.output, y[i])) + p.output.zero_point);
 }
 
 }  // namespace

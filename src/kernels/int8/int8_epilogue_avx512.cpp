@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// The epilogue in AVX-512. A division takes 16 cycles of a port; x / s is had in two operations instead: 1/s is held as
-// the sum of two floats r + d, and x * r + (x * d) has one rounding that matters. It differs from the rounded quotient
-// in rare last bits at most, which matter only where a quotient is next to a half, so that those places are tried one
-// by one before a scale is used (avx512_quantizes_exactly).
+// The epilogue of an int8 layer in AVX-512: sixteen sums become sixteen bytes without leaving the registers.
 //
-// A residual block of a QDQ model quantizes what it adds, so that its result is a function of two bytes. Two fused
-// steps compute it where trying all 65536 pairs shows that they do (find_byte_sum).
+//   sums (int32)  --+ correction, bias, * scale-->  y
+//   y             --rounded to the inner grid, if the layer has one-->  y
+//   y             --+ the residual: floats, or bytes of another grid-->  y
+//   y             --clamped-->  y, written where somebody reads floats
+//   y             --rounded to the output's grid-->  bytes
+//
+// Which of these a layer has is known when the model is planned, so there is one loop for each combination (Form); the
+// functions choose_*() at the end ask one question each and come to it. The loop takes four vectors at a time, one
+// after the other row of a tile, with the channels' constants in registers; rows and channels that do not fill vectors
+// go one vector at a time, masked.
+//
+// A division takes 16 cycles of a port; x / s is had in two operations instead: 1/s is held as the sum of two floats
+// r + d, and x * r + (x * d) has one rounding that matters. It differs from the rounded quotient in rare last bits at
+// most, which matter only where a quotient is next to a half, so that those places are tried one by one before a scale
+// is used (avx512_quantizes_exactly). What a scale or an instruction set does not allow goes to int8_epilogue.cpp, by
+// the definition. A residual that is quantized, and whose sum is quantized, is a function of two bytes: two fused steps
+// compute it where trying all pairs shows that they do (int8_byte_sum.cpp).
 #include "octet/kernels/int8/int8_epilogue_loops.h"
 
-#include <algorithm>
 #include <cmath>
-#include <vector>
+
+#include "octet/kernels/quantize/grid_level.h"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__)
 
@@ -233,14 +245,16 @@ void choose_residual(const Plan& p, const Int8Tile& tile, const Int8Results& out
   return choose_range<kReady, kInner, Residual::kNone>(p, tile, out);
 }
 
-OCTET_AVX512 void quantize_vector(const Int8Scale& s, const float* x, std::uint8_t* q) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), to_bytes(quantized<false>(make_grid(s), _mm512_loadu_ps(x))));
+template <bool kReady>
+void choose_inner(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
+  if (p.has_byte_sum)
+    return finish<Form<kReady, Inner::kByteSum, Residual::kQuantized, false, false, false, true, true>>(p, tile, out);
+  if (p.has_inner) return choose_residual<kReady, Inner::kPlain>(p, tile, out);
+  choose_residual<kReady, Inner::kNone>(p, tile, out);
 }
 
-// By the definition.
-std::uint8_t quantize_one(const Int8Scale& s, float x) {
-  const float t = std::nearbyint(x / s.scale) + static_cast<float>(s.zero_point);
-  return static_cast<std::uint8_t>(t > 0.0F ? t < 255.0F ? t : 255.0F : 0.0F);
+OCTET_AVX512 void quantize_vector(const Int8Scale& s, const float* x, std::uint8_t* q) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), to_bytes(quantized<false>(make_grid(s), _mm512_loadu_ps(x))));
 }
 
 }  // namespace
@@ -258,70 +272,10 @@ bool avx512_quantizes_exactly(const Int8Scale& s) {
     std::uint8_t q[16];
     quantize_vector(s, x, q);
     for (int i = 0; i < 16; ++i)
-      if (q[i] != quantize_one(s, x[i])) return false;
+      if (static_cast<float>(q[i] - s.zero_point) != grid_level(s, x[i])) return false;
   }
   return true;
 }
-
-namespace {
-
-// One pair of bytes and what becomes of it.
-struct BytePair {
-  float level, residual;
-  std::int32_t result;  // q, a byte
-};
-
-std::int32_t sum_of_pair(const ByteSum& sum, std::int32_t zero_point, const BytePair& pair) {
-  const float y = std::fma(pair.level, sum.level, std::fma(pair.residual, sum.residual, sum.constant));
-  return std::clamp(static_cast<std::int32_t>(std::nearbyint(y)) + zero_point, 0, 255);
-}
-
-bool holds_for(const ByteSum& sum, std::int32_t zero_point, const std::vector<BytePair>& pairs) {
-  return std::ranges::all_of(pairs,
-                             [&](const BytePair& pair) { return sum_of_pair(sum, zero_point, pair) == pair.result; });
-}
-
-float moved(float value, int steps, float step) { return value + static_cast<float>(steps) * step; }
-
-}  // namespace
-
-std::optional<ByteSum> find_byte_sum(const ByteSumProblem& problem) {
-  const Int8Scale &inner = problem.inner, &residual = problem.residual, &output = problem.output;
-  std::vector<BytePair> all, close;  // close: next to a half, where rounding could go either way
-  for (std::int32_t q = 0; q < 256; ++q)
-    for (std::int32_t r = 0; r < 256; ++r) {
-      const auto level = static_cast<float>(q - inner.zero_point);
-      float y = level * inner.scale + static_cast<float>(r - residual.zero_point) * residual.scale;
-      y = y < problem.low ? problem.low : y;
-      const float t = y / output.scale;
-      all.push_back({level, static_cast<float>(r), quantize_one(output, y)});
-      if (std::fabs(t - std::floor(t) - 0.5F) < 1e-3F) close.push_back(all.back());
-    }
-  const float a = inner.scale / output.scale, b = residual.scale / output.scale;
-  const float c = -static_cast<float>(residual.zero_point) * b;
-  if (!(255.0F * (a + b) < 1e6F)) return {};
-  const float step_a = std::nextafter(a, INFINITY) - a, step_b = std::nextafter(b, INFINITY) - b;
-  constexpr float kStep = 2e-6F;
-  for (const int k : {0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6, 8, -8})
-    for (const int i : {0, 1, -1, 2, -2})
-      for (const int j : {0, 1, -1, 2, -2}) {
-        const ByteSum sum{moved(a, i, step_a), moved(b, j, step_b), moved(c, k, kStep)};
-        if (holds_for(sum, output.zero_point, close) && holds_for(sum, output.zero_point, all)) return sum;
-      }
-  return {};
-}
-
-namespace {
-
-template <bool kReady>
-void choose_inner(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
-  if (p.has_byte_sum)
-    return finish<Form<kReady, Inner::kByteSum, Residual::kQuantized, false, false, false, true, true>>(p, tile, out);
-  if (p.has_inner) return choose_residual<kReady, Inner::kPlain>(p, tile, out);
-  choose_residual<kReady, Inner::kNone>(p, tile, out);
-}
-
-}  // namespace
 
 void finish_avx512(const Plan& p, const Int8Tile& tile, const Int8Results& out) {
   if (p.ready) return choose_inner<true>(p, tile, out);
@@ -335,7 +289,6 @@ void finish_avx512(const Plan& p, const Int8Tile& tile, const Int8Results& out) 
 namespace octet::kernels {
 
 bool avx512_quantizes_exactly(const Int8Scale&) { return false; }
-std::optional<ByteSum> find_byte_sum(const ByteSumProblem&) { return {}; }
 void finish_avx512(const Int8Finisher::Plan& p, const Int8Tile& tile, const Int8Results& out) {
   finish_plain(p, tile, out);
 }
