@@ -11,7 +11,6 @@
 
 #include "octet/base/file.h"
 #include "support/error_text.h"
-#include "support/golden_vectors.h"
 
 namespace octet {
 namespace {
@@ -98,19 +97,6 @@ TEST(QuantRecord, RoundsScalesToFloat16OrItsSquares) {
   const float beyond = fp16_scale(1e6F);
   EXPECT_EQ(beyond, 1000.0F * 1000.0F);
   EXPECT_NEAR(fp16_scale(3e-5F), 3e-5F, 3e-5F * 0x1p-10F);
-}
-
-TEST(QuantGolden, RecordsAreReadAndWrittenAlike) {
-  const nlohmann::json file = test::load_golden_vectors("config_flow.json");
-  test::GoldenReport report("config_flow.json (record_text)");
-  for (const auto& wanted : file.at("cases")) {
-    report.run(wanted.at("id").get<std::string>(), [&] {
-      std::vector<std::string> layers;
-      for (const auto& [name, unused] : wanted.at("fixed_min").items()) layers.push_back(name);
-      const std::string text = wanted.at("record_text").get<std::string>();
-      EXPECT_EQ(to_record_text(parse_record_text(text, "record", layers)), text);
-    });
-  }
 }
 
 }  // namespace
