@@ -20,10 +20,10 @@ test: configure ## install what is missing, build, and run all tests
 	@$(BUILD)
 	ctest --preset release
 
-test-golden: configure ## compare quantization with the reference's vectors; OCTET_GOLDEN_DIR=folder takes others
-	@$(BUILD) --target quant_test deploy_test
+test-golden: configure ## compare quantization with the vectors of Huawei's AMCT; OCTET_GOLDEN_DIR=folder takes others
+	@$(BUILD) --target quant_test compat_test
 	build/release/quant_test --gtest_filter='QuantGolden.*'
-	build/release/deploy_test --gtest_filter='QuantGolden.*'
+	build/release/compat_test --gtest_filter='QuantGolden.*'
 
 exactness: configure ## compare deployed int8 networks with a scalar oracle, bit for bit
 	@$(BUILD) --target exactness

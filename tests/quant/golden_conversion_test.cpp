@@ -14,11 +14,13 @@
 
 #include "octet/autograd/tape.h"
 #include "octet/base/file.h"
+#include "octet/compat/ascend_form.h"
+#include "octet/compat/create_quant_retrain_model.h"
+#include "octet/compat/save_quant_retrain_model.h"
 #include "octet/nn/optim.h"
-#include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/deployed_graph.h"
 #include "octet/quant/evaluation_trace.h"
-#include "octet/quant/save_quant_retrain_model.h"
+#include "octet/quant/fake_quant_form.h"
 #include "support/golden_model.h"
 #include "support/golden_vectors.h"
 
@@ -80,8 +82,8 @@ class Flow {
     EXPECT_TRUE(agrees(y, wanted_.at("eval_output"), kEvaluationTolerance));
     if (!agrees(y, wanted_.at("eval_output"))) excepted_ += ". The evaluation output is that of integer biases";
     check_record();
-    check_nodes(QuantForm::kAscend, wanted_.at("deploy_nodes"));
-    check_nodes(QuantForm::kFakeQuant, wanted_.at("fake_quant_nodes"));
+    check_nodes(ascend_form(), wanted_.at("deploy_nodes"));
+    check_nodes(fake_quant_form(), wanted_.at("fake_quant_nodes"));
     check_files();
     if (!excepted_.empty()) report_.except(excepted_);
   }
@@ -190,7 +192,7 @@ class Flow {
     std::visit(compare, *value.data);
   }
 
-  void check_nodes(QuantForm form, const json& nodes) {
+  void check_nodes(const QuantForm& form, const json& nodes) {
     const Graph trace = evaluation_trace(*model_, test::golden_activation(wanted_.at("eval_input")));
     const Graph graph = deployed_graph(trace, *model_, form, {}, false);
     ASSERT_EQ(graph.nodes.size(), nodes.size()) << graph.to_string();

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "octet/base/file.h"
-#include "octet/quant/create_quant_retrain_config.h"
+#include "octet/compat/create_quant_retrain_config.h"
 #include "octet/quant/quant_retrain_config.h"
 #include "support/error_text.h"
 #include "support/golden_model.h"
