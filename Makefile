@@ -5,7 +5,7 @@
 
 JOBS ?= $(shell nproc)
 BUILD := cmake --build --preset release --parallel $(JOBS)
-GOLDEN := quant_test deploy_test # the programs that have tests called QuantGolden
+GOLDEN := quant_test compat_test # the programs that have tests called QuantGolden
 
 dependencies:
 	@scripts/install_dependencies.sh
@@ -21,7 +21,7 @@ test: configure ## install what is missing, build, and run all tests
 	@$(BUILD)
 	ctest --preset release
 
-test-golden: configure ## compare quantization with the reference's vectors; OCTET_GOLDEN_DIR=folder takes others
+test-golden: configure ## compare quantization with the vectors of Huawei's AMCT; OCTET_GOLDEN_DIR=folder takes others
 	@$(BUILD) --target $(GOLDEN)
 	@failed=; for program in $(GOLDEN); do \
 	  build/release/$$program --gtest_filter='QuantGolden.*' || failed="$$failed $$program"; \

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "octet/config/document.h"
+#include "octet/config/real_text.h"
 #include "octet/quant/quant_retrain_config.h"
-#include "octet/quant/real_text.h"
 
 namespace octet {
 namespace {

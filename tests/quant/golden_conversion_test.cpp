@@ -15,10 +15,11 @@
 
 #include "octet/autograd/tape.h"
 #include "octet/base/file.h"
+#include "octet/compat/ascend_form.h"
+#include "octet/compat/create_quant_retrain_model.h"
+#include "octet/compat/save_quant_retrain_model.h"
 #include "octet/nn/optim.h"
-#include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/qat_layers.h"
-#include "octet/quant/save_quant_retrain_model.h"
 #include "support/golden_model.h"
 #include "support/golden_vectors.h"
 #include "support/onnx_nodes.h"

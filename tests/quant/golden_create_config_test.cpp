@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "octet/base/file.h"
-#include "octet/quant/create_quant_retrain_config.h"
-#include "octet/quant/create_quant_retrain_model.h"
+#include "octet/compat/create_quant_retrain_config.h"
+#include "octet/compat/create_quant_retrain_model.h"
 #include "octet/quant/qat_layers.h"
 #include "octet/quant/quant_retrain_config.h"
 #include "support/error_text.h"
