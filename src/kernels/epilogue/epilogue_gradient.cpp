@@ -32,9 +32,9 @@ struct SumOutputs {
 template <bool kTwo, Mask kMask, bool kNormalised>
 [[gnu::always_inline]] inline void masked_with_sums(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d,
                                                     ClipLanes& clip) {
-  if constexpr (kMask == Mask::kQuantized) {
+  if constexpr (quantizes(kMask)) {
     masked<kTwo, Mask::kNone, false>(u, i, lane, d);
-    mask_quantized<true>(u, i, lane, d, clip);
+    mask_quantized<kMask, true>(u, i, lane, d, clip);
   } else {
     masked<kTwo, kMask, kNormalised>(u, i, lane, d);
   }
@@ -76,7 +76,7 @@ template <bool kTwo, Mask kMask, bool kNormalised>
             sums0[v] += s0[v];
             sums1[v] += s1[v];
           }
-          if constexpr (kMask == Mask::kQuantized) {
+          if constexpr (quantizes(kMask)) {
             add_lanes(clip.within, out.clip->within);
             add_lanes(clip.above, out.clip->above);
             add_lanes(clip.below, out.clip->below);

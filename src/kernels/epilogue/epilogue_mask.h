@@ -7,9 +7,11 @@
 //   kNone        no clamp: nothing to do
 //   kFromResult  y is at hand: open where it is between the clamp's ends
 //   kFromTerm    y was never written: the one term is computed again
-//   kQuantized   nor was it before the quantizer: both terms are computed again; open where the grid reaches, too
+//   kQuantized   nor was it before the quantizer: both terms are computed again; open where the grid reaches, too;
+//                without a clamp, or with ReLU, whose zeros move no clip, so that the mask can come first
+//   kQuantizedClamped   the same behind any clamp: what it cut still moves the clips
 //
-// With kQuantized the sums that the quantizer's clips want are made on the way.
+// With the last two the sums that the quantizer's clips want are made on the way.
 #pragma once
 
 #include <cmath>
@@ -21,20 +23,27 @@
 
 namespace octet::kernels {
 
-enum class Mask { kNone, kFromResult, kFromTerm, kQuantized };
+enum class Mask { kNone, kFromResult, kFromTerm, kQuantized, kQuantizedClamped };
 
-// Where the clamp lets the gradient pass: where the value is above `low`, and not above `high`. And the quantizer
-// behind the result, which is one from `bottom` to `top`.
+inline constexpr bool quantizes(Mask mask) { return mask == Mask::kQuantized || mask == Mask::kQuantizedClamped; }
+
+inline bool is_relu(const Clamp& clamp) {
+  return clamp.low == 0.0F && clamp.high == kReluClamp.high && !clamp.ends_pass;
+}
+
+// Where the clamp lets the gradient pass: from `low` to `high`, both included. And the quantizer behind the result,
+// which is one from `bottom` to `top`.
 struct Clip {
   float low, high;
   float scale = 1.0F, top = 0.0F, bottom = 0.0F;
+  bool relu;
 
-  explicit Clip(const EpilogueGradient& g) : low(g.clamp.low), high(g.clamp.high) {
+  explicit Clip(const EpilogueGradient& g) : low(g.clamp.low), high(g.clamp.high), relu(is_relu(g.clamp)) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    if (g.clamp.ends_pass)
-      low = std::nextafter(low, -kInfinity);
-    else if (high != kInfinity)
-      high = std::nextafter(high, -kInfinity);
+    if (!g.clamp.ends_pass) {
+      if (low != -kInfinity) low = std::nextafter(low, kInfinity);
+      if (high != kInfinity) high = std::nextafter(high, -kInfinity);
+    }
     if (!g.quantizer) return;
     const Grid& grid = g.quantizer->grid;
     scale = grid.scale;
@@ -59,21 +68,26 @@ struct ClipTotals {
   double within = 0, above = 0, below = 0;
 };
 
-// What the clamp lets pass of d. Each comparison serves one selection, for the sake of GCC 12.
+// What the clamp lets pass of d. One comparison for one selection: GCC 12 takes anything else apart.
 [[gnu::always_inline]] inline void mask_clamped(const Clip& clip, const Lanes& value, Lanes& d) {
-  d = value > Lanes{} + clip.low ? d : Lanes{};
-  d = value > Lanes{} + clip.high ? Lanes{} : d;
+  const Lanes low = Lanes{} + clip.low, high = Lanes{} + clip.high;
+  Lanes held = value > low ? value : low;
+  held = held < high ? held : high;
+  d = held == value ? d : Lanes{};
 }
 
 // d: upstream's gradient, masked by quantizer and clamp. The clips see all of it, the clamp's ends included.
-template <bool kSums>
+template <Mask kMask, bool kSums>
 [[gnu::always_inline]] inline void mask_quantized(const Upstream& u, std::int64_t i, std::int64_t lane, Lanes& d,
                                                   ClipLanes& sums) {
   const Lanes top = Lanes{} + u.clip.top, bottom = Lanes{} + u.clip.bottom;
   Lanes unclamped, value;
   evaluate(u.term, u.second, i, lane, unclamped);
   value = unclamped;
-  clamp_lanes(u.clamp, value);
+  if constexpr (kMask == Mask::kQuantizedClamped)
+    clamp_lanes(u.clamp, value);
+  else if (u.clip.relu)
+    d = value > 0 ? d : Lanes{};
   Lanes held = value > bottom ? value : bottom;
   held = held < top ? held : top;
   const Lanes within = held == value ? d : Lanes{};
@@ -86,7 +100,7 @@ template <bool kSums>
     sums.within += (rounded - t) * within;
   }
   d = within;
-  mask_clamped(u.clip, unclamped, d);
+  if constexpr (kMask == Mask::kQuantizedClamped) mask_clamped(u.clip, unclamped, d);
 }
 
 template <bool kTwo, Mask kMask, bool kNormalised>
@@ -107,9 +121,9 @@ template <bool kTwo, Mask kMask, bool kNormalised>
     evaluate<kNormalised>(u.term, i, lane, y);
     mask_clamped(u.clip, y, d);
   }
-  if constexpr (kMask == Mask::kQuantized) {
+  if constexpr (quantizes(kMask)) {
     ClipLanes unused;
-    mask_quantized<false>(u, i, lane, d, unused);
+    mask_quantized<kMask, false>(u, i, lane, d, unused);
   }
 }
 
@@ -125,11 +139,20 @@ template <typename F>
   if (mask == Mask::kQuantized)
     return two ? f.template operator()<true, Mask::kQuantized, false>()
                : f.template operator()<false, Mask::kQuantized, false>();
+  if (mask == Mask::kQuantizedClamped)
+    return two ? f.template operator()<true, Mask::kQuantizedClamped, false>()
+               : f.template operator()<false, Mask::kQuantizedClamped, false>();
   if (u.term.mean)
     return two ? f.template operator()<true, Mask::kFromTerm, true>()
                : f.template operator()<false, Mask::kFromTerm, true>();
   return two ? f.template operator()<true, Mask::kFromTerm, false>()
              : f.template operator()<false, Mask::kFromTerm, false>();
+}
+
+inline Mask mask_of(const EpilogueGradient& g) {
+  if (g.quantizer) return g.clamp.does_something() && !is_relu(g.clamp) ? Mask::kQuantizedClamped : Mask::kQuantized;
+  if (!g.clamp.does_something()) return Mask::kNone;
+  return g.y ? Mask::kFromResult : Mask::kFromTerm;
 }
 
 // The streams of an EpilogueGradient.
@@ -139,10 +162,7 @@ struct Gradient {
         dy1(p, g.dy[1]),
         y(p, g.clamp.does_something() ? g.y : nullptr),
         terms{{p, channels, g.terms[0]}, {p, channels, g.terms[1]}},
-        mask(g.quantizer                 ? Mask::kQuantized
-             : !g.clamp.does_something() ? Mask::kNone
-             : g.y                       ? Mask::kFromResult
-                                         : Mask::kFromTerm),
+        mask(mask_of(g)),
         clip(g),
         clamp(g.clamp) {}
   Upstream at(std::int64_t begin) const {
