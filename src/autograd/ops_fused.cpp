@@ -120,8 +120,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   }
   for (std::int64_t c = 0; c < rows.channels; ++c) {
     const auto at = static_cast<std::size_t>(c);
-    const float r = static_cast<float>(
-        1.0 / std::sqrt(static_cast<double>(variance.floats()[c]) + static_cast<double>(params.eps)));
+    const float r = kernels::inverse_deviation(variance.floats()[c], static_cast<double>(params.eps));
     state->inverse_std()[c] = r;
     state->gamma_over_std()[c] = gamma.defined() ? gamma.values()[at] * r : r;
     state->scale()[c] = state->gamma_over_std()[c] * (state->sums ? state->sums->factor()[c] : 1.0F);

@@ -15,11 +15,8 @@ namespace {
 // The accumulators of the NPUs are int32.
 void require_sums_in_int32(const TracedLayer& layer) {
   for (std::size_t c = 0; c < layer.integers.bias.size(); ++c) {
-    std::int64_t weights = 0;
-    layer.weight_view.for_each_run(static_cast<std::int64_t>(c), [&](std::int64_t at) {
-      for (std::int64_t i = at; i < at + layer.weight_view.run; ++i)
-        weights += std::abs(layer.integers.weight[static_cast<std::size_t>(i)]);
-    });
+    const std::int64_t weights =
+        kernels::channel_magnitude(layer.weight_view, static_cast<std::int64_t>(c), layer.integers.weight.data());
     const std::int64_t largest = 255 * weights + std::abs(std::int64_t{layer.integers.bias[c]});
     require(largest <= std::numeric_limits<std::int32_t>::max(), "the sums of output channel ", c, " can reach ",
             largest, ", which the int32 of the format ascend does not hold; the format qdq can be used");

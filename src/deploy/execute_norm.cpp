@@ -9,6 +9,7 @@
 #include "octet/graph/attributes.h"
 #include "octet/graph/operators_norm.h"
 #include "octet/kernels/epilogue/epilogue.h"
+#include "octet/kernels/float/channel_sums.h"
 
 namespace octet::deploy {
 namespace {
@@ -23,7 +24,7 @@ void lower_batch_norm(Lowering& l) {
   const std::vector<float> gamma = l.constants().floats(l.input(1)), variance = l.constants().floats(l.input(4));
   const double eps = attribute(l.node().attributes, "eps", 1e-5);
   for (std::size_t c = 0; c < gamma.size(); ++c)
-    affine.scale.push_back(gamma[c] * static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance[c]) + eps)));
+    affine.scale.push_back(gamma[c] * kernels::inverse_deviation(variance[c], eps));
   for (std::size_t c = 0; c < gamma.size(); ++c)
     require(std::isfinite(affine.scale[c]), "channel ", c, " has the variance ", variance[c], " and the weight ",
             gamma[c], ", whose quotient is not finite");

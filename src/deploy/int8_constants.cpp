@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -57,8 +56,7 @@ void set_int8_constants(Int8Conv& conv, float input_scale, const QuantizedConsta
   require(values.size() == channels, "the bias must have ", channels, " values, has ", values.size());
   std::map<std::size_t, float> changed;  // the new weight scale of a channel
   for (std::size_t c = 0; c < channels; ++c) {
-    std::int64_t sum = 0;
-    for_weights(view, c, [&](std::size_t i) { sum += std::abs((*conv.weights)[i]); });
+    const std::int64_t sum = kernels::channel_magnitude(view, static_cast<std::int64_t>(c), conv.weights->data());
     const kernels::ChannelBias chosen = kernels::channel_bias(input_scale, weight_scale(c), values[c], sum);
     require(chosen.fits_int32(), "the bias ", values[c], " of channel ", c, " does not fit int32 on any scale");
     conv.epilogue.bias[c] = chosen.integer;

@@ -2,7 +2,6 @@
 #include "octet/quant/integer_layer.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
 #include "octet/base/error.h"
@@ -11,15 +10,6 @@
 
 namespace octet {
 namespace {
-
-// The channel's part in the sums: that of |q| over its weights.
-std::int64_t weight_sum(const kernels::ChannelView& view, std::size_t channel, const std::vector<std::int8_t>& q) {
-  std::int64_t sum = 0;
-  view.for_each_run(static_cast<std::int64_t>(channel), [&](std::int64_t at) {
-    for (std::int64_t i = at; i < at + view.run; ++i) sum += std::abs(q[static_cast<std::size_t>(i)]);
-  });
-  return sum;
-}
 
 // Rounds w to made.scales; a scale of 0, which says nothing, counts as 1.
 void quantize_weight(const char* layer, const kernels::ChannelView& view, int bits, IntegerLayer& made) {
@@ -62,7 +52,8 @@ IntegerLayer integer_layer(const char* layer, const kernels::ChannelView& view, 
   bool has_new_scales = false;
   for (std::size_t c = 0; c < outputs; ++c) {
     const kernels::ChannelBias chosen =
-        kernels::channel_bias(input_scale, made.scales[c], made.float_bias[c], weight_sum(view, c, made.weight));
+        kernels::channel_bias(input_scale, made.scales[c], made.float_bias[c],
+                              kernels::channel_magnitude(view, static_cast<std::int64_t>(c), made.weight.data()));
     require(chosen.fits_int32(), layer, ": the bias ", made.float_bias[c], " of output channel ", c,
             " leaves 32 bits on any scale (input scale ", input_scale, ")");
     has_new_scales = has_new_scales || chosen.weight_scale != made.scales[c];

@@ -12,6 +12,7 @@
 #include "octet/autograd/trace.h"
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
+#include "octet/kernels/float/channel_sums.h"
 
 namespace octet {
 namespace {
@@ -79,8 +80,7 @@ FoldedNorm fold(const BatchNorm2d& bn) {
   FoldedNorm norm{filled(bn.weight(), 1.0F), filled(bn.running_mean(), 0.0F), filled(bn.bias(), 0.0F)};
   const std::vector<float> variance = filled(bn.running_var(), 1.0F);
   for (std::size_t c = 0; c < norm.factor.size(); ++c)
-    norm.factor[c] *=
-        static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance[c]) + static_cast<double>(bn.options().eps)));
+    norm.factor[c] *= kernels::inverse_deviation(variance[c], static_cast<double>(bn.options().eps));
   return norm;
 }
 

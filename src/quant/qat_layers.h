@@ -43,7 +43,7 @@ class QatModule : public Module {
   /// scale that the file has, which may be rounded. Throws Error if a scale has diverged, or as integer_layer().
   IntegerLayer integers(float input_scale) const;
 
-  /// As the reference does it: before the first clips exist, forwards in evaluation count for their search, too, and so
+  /// As Huawei's AMCT does it: before the first clips exist, forwards in evaluation count for their search, too, and so
   /// set them. For comparisons with it; false at first.
   void set_evaluation_sets_clips(bool on) { evaluation_sets_clips_ = on; }
 
@@ -90,7 +90,7 @@ bool one_scale(const QatModule& layer, std::span<const float> scales);
 /// that it took in after itself, and computes in evaluation what it will compute once it is deployed: BatchNorm folded
 /// into integer weights and an integer bias, whose parameters then get no gradient.
 ///
-/// State: weight, bias, and, as the reference names them, acts_clip_max and acts_clip_min (learned), acts_clip_max_pre,
+/// State: weight, bias, and, as AMCT names them, acts_clip_max and acts_clip_min (learned), acts_clip_max_pre,
 /// acts_clip_min_pre, acts_scale, acts_offset_deploy, wts_scales (learned with ulq_retrain), wts_offsets,
 /// wts_offsets_deploy, cur_batch, s_rec_flag, and acts_initialised: 1 once the clips have been found. A layer that
 /// shares an activation quantizer has none of the acts_ ones.

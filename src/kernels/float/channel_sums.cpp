@@ -2,6 +2,7 @@
 #include "octet/kernels/float/channel_sums.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "octet/kernels/float/periods.h"
 
@@ -92,6 +93,10 @@ void add_channels(const Rows& shape, const float* bias, float* x) {
                    for (std::int64_t row = begin; row < end; ++row)
                      for (std::int64_t c = 0; c < shape.channels; ++c) x[row * shape.channels + c] += bias[c];
                  });
+}
+
+float inverse_deviation(float variance, double eps) {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance) + eps));
 }
 
 }  // namespace octet::kernels

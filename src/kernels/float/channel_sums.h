@@ -14,6 +14,8 @@ struct Rows {
 
 /// Per-channel mean and biased variance of x. Shifted by the first row, so a large mean costs no accuracy.
 void channel_moments(const Rows& shape, const float* x, float* mean, float* variance);
+/// 1 / sqrt(variance + eps), rounded once: what every batch normalisation multiplies by, here and in files.
+float inverse_deviation(float variance, double eps);
 /// sum[c] = sum over rows of x.
 void channel_sums(const Rows& shape, const float* x, float* sum);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -263,6 +264,14 @@ bool channel_extremes(const ChannelView& view, const float* w, float* max, float
     });
   });
   return !any(bad);
+}
+
+std::int64_t channel_magnitude(const ChannelView& view, std::int64_t output, const std::int8_t* q) {
+  std::int64_t sum = 0;
+  view.for_each_run(output, [&](std::int64_t at) {
+    for (std::int64_t i = at; i < at + view.run; ++i) sum += std::abs(q[i]);
+  });
+  return sum;
 }
 
 bool fake_quantize_channels(const ChannelView& view, const float* scales, float low, float high, const float* w,

@@ -65,6 +65,9 @@ struct ChannelView {
   }
 };
 
+/// The sum of |q| over the weights of one output channel: times 255, the most that they can add to a sum.
+std::int64_t channel_magnitude(const ChannelView& view, std::int64_t output, const std::int8_t* q);
+
 /// max[c] and min[c] over each output channel. False if some value is not finite.
 bool channel_extremes(const ChannelView& view, const float* w, float* max, float* min);
 
