@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What float master weights gain. Octet's QAT layers keep the float weight and round a copy of it in each forward; the
-// reference's modules write the rounded weight back, so that a step of less than half a rounding step is lost. This
-// retrains one network at several learning rates, as Octet does and with that overwriting emulated, and prints for each
-// how many of the weights' integers moved at all, the loss over the last steps, and the test accuracy.
+// What float master weights gain. Octet's QAT layers keep the float weight and round a copy of it in each
+// forward; the modules of Huawei's AMCT write the rounded weight back, so that a step of less than half a rounding step
+// is lost. This retrains one network at several learning rates, as Octet does and with that overwriting emulated, and
+// prints for each how many of the weights' integers moved at all, the loss over the last steps, and the test accuracy.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "octet/compat/simplified_config.h"
 #include "octet/octet.h"
-#include "octet/quant/simplified_config.h"
 #include "octet/quant/weight_quantizer.h"
 
 namespace {
@@ -72,7 +72,7 @@ Rounding rounding_of(const QatModule& qat) {
   return {outputs, arq_scales("weight", weight, outputs, config.channel_wise.value(), bits), bits};
 }
 
-/// What the reference leaves in the weight of each layer after a forward.
+/// What AMCT leaves in the weight of each layer after a forward.
 void overwrite_weights(Module& net) {
   const NoGrad no_grad;
   for_each_layer(net, [](const QatModule& qat) {

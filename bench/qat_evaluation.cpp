@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "octet/compat/simplified_config.h"
 #include "octet/octet.h"
-#include "octet/quant/simplified_config.h"
 
 namespace {
 

@@ -18,14 +18,14 @@
 
 #include "octet/autograd/ops.h"
 #include "octet/base/error.h"
+#include "octet/compat/create_quant_retrain_config.h"
+#include "octet/compat/create_quant_retrain_model.h"
 #include "octet/experiment/run/peak_memory.h"
 #include "octet/kernels/core/memory.h"
 #include "octet/kernels/core/parallel.h"
 #include "octet/kernels/float/conv.h"
 #include "octet/nn/models.h"
 #include "octet/nn/optim.h"
-#include "octet/quant/create_quant_retrain_config.h"
-#include "octet/quant/create_quant_retrain_model.h"
 
 namespace {
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# octet_protobuf(TARGET FILE...): compiles src/FILE (quant/record.proto) into TARGET, whose own sources, and nobody
-# else, include <octet/quant/record.pb.h>. The fuzzers' project uses this, too.
+# octet_protobuf(TARGET FILE...): compiles src/FILE (compat/record.proto) into TARGET, whose own sources, and nobody
+# else, include <octet/compat/record.pb.h>. The fuzzers' project uses this, too.
 find_package(Protobuf REQUIRED)
 
 function(octet_protobuf TARGET)

@@ -7,8 +7,8 @@
 #     seen by the operator table, too;
 #   - a family of a room includes itself and the families that CMakeLists.txt names before it;
 #   - public headers include only each other and the standard C++ headers; private headers stay in their room;
-#   - oneDNN and OpenMP are seen in src/kernels only, ONNX's messages in src/graph only, stb_image and libjpeg in src/data
-#     only;
+#   - oneDNN and OpenMP are seen in src/kernels only, ONNX's messages in src/graph only, protobuf otherwise and the
+#     messages of quantization in src/compat only, stb_image and libjpeg in src/data only;
 #   - every source file starts with its licence.
 cmake_minimum_required(VERSION 3.25)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH top)
@@ -77,6 +77,8 @@ function(check_file_of_room ROOM FILE)
         complain(${FILE} ": " ${line} ": only src/kernels sees it")
       elseif(header MATCHES "^onnx/" AND NOT ROOM STREQUAL "graph")
         complain(${FILE} ": " ${line} ": only src/graph sees it")
+      elseif(header MATCHES "^(google/protobuf/|octet/.*[.]pb[.]h)" AND NOT ROOM STREQUAL "compat")
+        complain(${FILE} ": " ${line} ": only src/compat sees it")
       elseif(header MATCHES "stb_|^j(peglib|error)[.]h" AND NOT ROOM STREQUAL "data")
         complain(${FILE} ": " ${line} ": only src/data sees it")
       endif()

@@ -11,9 +11,9 @@
 #include "octet/base/error.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
+#include "octet/compat/create_quant_retrain_config.h"
 #include "octet/experiment/run/trained_model.h"
 #include "octet/nn/models.h"
-#include "octet/quant/create_quant_retrain_config.h"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes a Graph whose parameters and constants carry their data as an ONNX model: the inverse of onnx_reader.h, and
-// element-wise ops and the reference's own quantization nodes besides:
+// element-wise ops and the quantization nodes of Huawei's AMCT besides:
 //   sub, mul            Sub, Mul                                                       a, b
 //   round               Round                                                          x
 //   relu6               Clip                                                           x

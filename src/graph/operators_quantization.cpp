@@ -49,7 +49,7 @@ void write_linear_quantization(NodeWriter& node) {
   if (scale && scale->shape.size() == 1) node.set("axis", axis);
 }
 
-// ---- the reference's nodes ------------------------------------------------------------------------------------------
+// ---- the nodes of Huawei's AMCT -------------------------------------------------------------------------------------
 
 std::vector<Shape> same(const Operands& in) { return {in.shape(0)}; }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What becomes of each layer when a model is converted, read from its graph: which BatchNorm moves into it, what its
-// input comes from, with whom it shares a quantizer. Plain data; create_quant_retrain_model() carries it out.
+// input comes from, with whom it shares a quantizer. Plain data; convert_model() carries it out.
 #pragma once
 
 #include <span>

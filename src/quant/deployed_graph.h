@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private to quant: the graph of a retrained model as it is written to files.
+// The graph of a retrained model as it is written to files.
 #pragma once
 
 #include <string>
@@ -7,11 +7,9 @@
 #include "octet/graph/graph.h"
 #include "octet/graph/obstacle.h"
 #include "octet/nn/module.h"
+#include "octet/quant/quant_form.h"
 
 namespace octet {
-
-/// kQdq, kAscend: see DeployFormat. kFakeQuant: float operators on whole numbers.
-enum class QuantForm { kQdq, kAscend, kFakeQuant };
 
 struct GraphNames {
   std::string input, output;  ///< an empty one stays as it is
@@ -21,7 +19,7 @@ struct GraphNames {
 /// which biases and the record share, and scales of results have 10 bits behind the point. Throws Error for what the
 /// form cannot express. With `found`, nodes it refuses are noted there, and nodes that no writer knows take their
 /// places.
-Graph deployed_graph(const Graph& trace, Module& model, QuantForm form, const GraphNames& names, bool force_fp16_quant,
-                     Obstacles* found = nullptr);
+Graph deployed_graph(const Graph& trace, Module& model, const QuantForm& form, const GraphNames& names,
+                     bool force_fp16_quant, Obstacles* found = nullptr);
 
 }  // namespace octet

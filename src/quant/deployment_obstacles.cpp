@@ -18,6 +18,7 @@
 #include "octet/nn/lost_parameters.h"
 #include "octet/quant/deployed_graph.h"
 #include "octet/quant/evaluation_trace.h"
+#include "octet/quant/fake_quant_form.h"
 #include "octet/quant/qat_layers.h"
 
 namespace octet {
@@ -101,21 +102,19 @@ Obstacles lost_heads(Module& converted, const Tensor& input, const Graph& evalua
   return found;
 }
 
-Obstacles look(Module& converted, const Tensor& input, bool force_fp16_quant) {
+Obstacles look(Module& converted, const Tensor& input, const QuantForm& form, bool force_fp16_quant) {
   const Graph trace = evaluation_trace(converted, input);
   Obstacles lost = lost_heads(converted, input, trace), found;
   const Graph live = live_nodes(trace);
-  const QuantForm form = force_fp16_quant ? QuantForm::kAscend : QuantForm::kQdq;
   const Graph graph = deployed_graph(live, converted, form, {"input", ""}, force_fp16_quant, &found);
   const std::string file = write_onnx(graph, {}, &found);
-  if (form == QuantForm::kQdq) {
+  if (form.is_deployed_here()) {
     const Graph read = read_onnx(file, kSource, &found);
     for (const std::int64_t batch : {1, 2}) look_at_plan(graph, read, batch, found);
   }
-  write_onnx(deployed_graph(live, converted, QuantForm::kFakeQuant, {"input", ""}, force_fp16_quant, &found), {},
-             &found);
+  write_onnx(deployed_graph(live, converted, fake_quant_form(), {"input", ""}, force_fp16_quant, &found), {}, &found);
   found = in_terms_of(graph, found);
-  if (found.empty() && form == QuantForm::kQdq) deploy::Model::parse(file, kSource).prepare(1);
+  if (found.empty() && form.is_deployed_here()) deploy::Model::parse(file, kSource).prepare(1);
   kernels::release_cached_memory();
   found.insert(found.begin(), lost.begin(), lost.end());
   return found;
@@ -123,10 +122,10 @@ Obstacles look(Module& converted, const Tensor& input, bool force_fp16_quant) {
 
 }  // namespace
 
-Obstacles deployment_obstacles(Module& converted, const Tensor& input, bool force_fp16_quant) {
+Obstacles deployment_obstacles(Module& converted, const Tensor& input, const QuantForm& form, bool force_fp16_quant) {
   try {
     give_clips(converted);
-    return look(converted, Tensor::zeros(with_batch(input.shape(), 1)), force_fp16_quant);
+    return look(converted, Tensor::zeros(with_batch(input.shape(), 1)), form, force_fp16_quant);
   } catch (const Error& error) {  // of the network as a whole
     return {{.node = {}, .op = {}, .why = error.what()}};
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private to quant: whether what a converted model will be trained to can be deployed, asked before it is trained.
+// Whether what a converted model will be trained to can be deployed, asked before it is trained.
 #pragma once
 
 #include <span>
@@ -10,15 +10,16 @@
 #include "octet/graph/graph.h"
 #include "octet/graph/obstacle.h"
 #include "octet/nn/module.h"
+#include "octet/quant/quant_form.h"
 
 namespace octet {
 
 /// All that would stop `converted`, a model of create_quant_retrain_model(), on its way through a file into
 /// octet::deploy: the files are made in memory, read back and planned, for two batch sizes. The model is given clips
-/// for this, which nobody should train from. With `force_fp16_quant` the file is that of the format ascend, which
-/// octet::deploy does not read. `input`: of what size the inputs are; the model runs on one of zeros, and trains on
-/// two.
-Obstacles deployment_obstacles(Module& converted, const Tensor& input, bool force_fp16_quant);
+/// for this, which nobody should train from. `form`: of the file to deploy; what octet::deploy does not read is only
+/// made. `force_fp16_quant`: as in deployed_graph(). `input`: of what size the inputs are; the model runs on one of
+/// zeros, and trains on two.
+Obstacles deployment_obstacles(Module& converted, const Tensor& input, const QuantForm& form, bool force_fp16_quant);
 
 /// lost_parameters() of a converted model, whose quantized layers are in a file with all that they have.
 std::vector<std::string> lost_parameters_of(Module& converted, const Tensor& input, const Graph& evaluation);

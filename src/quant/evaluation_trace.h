@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private to quant: traces of what a model computes once it is deployed, and while it is trained.
+// Traces of what a model computes once it is deployed, and while it is trained.
 #pragma once
 
 #include "octet/autograd/tensor.h"

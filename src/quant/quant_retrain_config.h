@@ -47,7 +47,7 @@ struct QuantRetrainConfig {
   bool operator==(const QuantRetrainConfig&) const = default;
 };
 
-/// The text of the file, as the reference writes it: byte for byte.
+/// The text of the file, as Huawei's AMCT writes it: byte for byte.
 std::string to_json_text(const QuantRetrainConfig& config);
 
 /// Reads the text for a model with these layers. What is missing gets its default, layers that are missing are appended

@@ -29,7 +29,7 @@ struct QuantizableLayer {
 /// QAT layers.
 std::vector<QuantizableLayer> find_quantizable_layers(Module& model, const Graph& graph);
 
-/// Layer types that a configuration may name, whether a model has them or not: those of the reference.
+/// Layer types that a configuration may name, whether a model has them or not: those of Huawei's AMCT.
 std::span<const std::string> quantizable_layer_types();
 
 /// The layer with that name that can be quantized, or null pointer.

@@ -19,7 +19,7 @@ using Kind = Document::Kind;
   fail(value.position().prefix(), printable(key), ": must be ", rule, ", got ", value.describe());
 }
 
-// Whether the reference, where any value is true or false, takes it for true.
+// Whether Huawei's AMCT, where any value is true or false, takes it for true.
 bool truth(const Document& value) {
   switch (value.kind()) {
     case Kind::kNull:
@@ -115,7 +115,7 @@ RetrainDataConfig read_data(const Block& block) {
 RetrainWeightConfig read_weight(const Block& block, bool is_linear) {
   RetrainWeightConfig config;
   block.get_choice("dst_type", {"INT8"});
-  // The reference checks this misspelling of the next key, and uses it for nothing.
+  // AMCT checks this misspelling of the next key, and uses it for nothing.
   block.get_choice("weight_retrain_algo", {"arq_retrain", "ulq_retrain"});
   if (block.get_choice("weights_retrain_algo", {"arq_retrain", "ulq_retrain"}) == 1)
     config.weights_retrain_algo = WeightsRetrainAlgo::kUlqRetrain;

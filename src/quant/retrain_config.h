@@ -45,7 +45,7 @@ struct RetrainConfig {
 /// Throws Error, in the name of `layer` ("Conv2dQAT"), for a value that has no meaning: layer, key, rule and value.
 void check_retrain_config(const RetrainConfig& config, std::string_view layer);
 
-/// Reads JSON: an object with the keys above, all optional, or null. What the reference accepts is accepted: other keys
+/// Reads JSON: an object with the keys above, all optional, or null. What Huawei's AMCT accepts is accepted: other keys
 /// are ignored, retrain_enable, asymmetric and s_rec_flag count by truth value, batch_num true is 1, clips must be
 /// written as reals (1.0), and for LinearQAT channel_wise null is false. Throws Error: layer, position, key, rule.
 RetrainConfig parse_retrain_config(std::string_view json, std::string_view layer);

@@ -6,8 +6,8 @@
 
 #include "octet/base/file_format.h"
 #include "octet/config/document.h"
+#include "octet/config/real_text.h"
 #include "octet/quant/quant_retrain_config.h"
-#include "octet/quant/real_text.h"
 
 namespace octet {
 namespace {

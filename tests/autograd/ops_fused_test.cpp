@@ -341,6 +341,31 @@ TEST(Fusing, UsesTheParametersAsTheyWereWhenTheOpRan) {
   EXPECT_EQ(y.to_vector(), (std::vector<float>{2, 6}));
 }
 
+// A clamp behind a batch norm is part of its pass, forward and back, and has the bits of one that reads its result.
+TEST(Fusing, TakesInEveryClamp) {
+  const std::vector<std::function<Tensor(const Tensor&)>> clamps = {
+      [](const Tensor& t) { return relu(t); }, [](const Tensor& t) { return relu6(t); },
+      [](const Tensor& t) { return clip(t, -0.5F, 0.75F); }, [](const Tensor& t) { return clip(t, -INFINITY, 0.5F); }};
+  std::vector<float> pixels(2 * 3 * 4 * 4);
+  Rng rng(12);
+  for (float& v : pixels) v = 4 * rng.normal();
+  for (const auto& clamp : clamps) {
+    std::vector<float> values[2], gradients[2];
+    for (const bool at_once : {false, true}) {
+      Tensor x = Tensor::from_nhwc({2, 3, 4, 4}, pixels);
+      x.set_requires_grad();
+      const Tensor normalised = batch_norm(x, {}, {}, {}, {}, {.training = true});
+      if (at_once) normalised.values();
+      const Tensor y = clamp(normalised);
+      sum(y * y).backward();
+      values[at_once] = y.to_vector();
+      gradients[at_once] = x.grad().to_vector();
+    }
+    EXPECT_EQ(values[0], values[1]);
+    for (std::size_t i = 0; i < gradients[0].size(); ++i) EXPECT_NEAR(gradients[0][i], gradients[1][i], 1e-5F);
+  }
+}
+
 // ---- single ops ----------------------------------------------------------------------------------------------------
 
 TEST(Relu, KeepsNotANumber) {

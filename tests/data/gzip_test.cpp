@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The streams below are what `printf 'hello hello hello\n' | gzip -n` writes, and damaged copies of it.
-#include "octet/base/gzip.h"
+#include "octet/data/gzip.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

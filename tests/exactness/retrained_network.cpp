@@ -11,12 +11,12 @@
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/compat/create_quant_retrain_config.h"
+#include "octet/compat/create_quant_retrain_model.h"
+#include "octet/compat/save_quant_retrain_model.h"
 #include "octet/graph/infer_shapes.h"
 #include "octet/graph/onnx_reader.h"
-#include "octet/quant/create_quant_retrain_config.h"
-#include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/qat_layers.h"
-#include "octet/quant/save_quant_retrain_model.h"
 
 namespace octet::test {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // parse_quant_cfg on arbitrary bytes as protobuf's text form; what it accepts and can be applied has to survive being
 // written and read again.
-#include "octet/quant/simplified_config.h"
+#include "octet/compat/simplified_config.h"
 #include "quant_layers.h"
 
 void octet::fuzz(std::string_view bytes) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // parse_record_text on arbitrary bytes; what it accepts has to survive being written and read again.
-#include "octet/quant/quant_record.h"
+#include "octet/compat/quant_record.h"
 #include "fuzz_target.h"
 
 void octet::fuzz(std::string_view bytes) {

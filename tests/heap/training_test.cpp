@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 #include "octet/autograd/ops.h"
@@ -20,18 +21,26 @@ namespace {
 
 std::atomic<std::int64_t> live_blocks, live_bytes, calls;
 
-void* counted(void* block) {
+// Sizes as they were asked for stand in the last bytes of a block: what the C library hands out beyond them is chance.
+constexpr std::size_t kNote = sizeof(std::size_t);
+
+char* note_of(void* block) { return static_cast<char*>(block) + malloc_usable_size(block) - kNote; }
+
+void* counted(void* block, std::size_t size) {
   if (!block) return nullptr;
   ++calls;
   ++live_blocks;
-  live_bytes += static_cast<std::int64_t>(malloc_usable_size(block));
+  live_bytes += static_cast<std::int64_t>(size);
+  std::memcpy(note_of(block), &size, kNote);
   return block;
 }
 
 void uncount(void* block) {
   if (!block) return;
+  std::size_t size;
+  std::memcpy(&size, note_of(block), kNote);
   --live_blocks;
-  live_bytes -= static_cast<std::int64_t>(malloc_usable_size(block));
+  live_bytes -= static_cast<std::int64_t>(size);
 }
 
 }  // namespace
@@ -43,17 +52,23 @@ void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 void __libc_free(void*);
 
-void* malloc(std::size_t size) { return counted(__libc_malloc(size)); }
-void* calloc(std::size_t count, std::size_t size) { return counted(__libc_calloc(count, size)); }
-void* memalign(std::size_t alignment, std::size_t size) { return counted(__libc_memalign(alignment, size)); }
-void* aligned_alloc(std::size_t alignment, std::size_t size) { return counted(__libc_memalign(alignment, size)); }
+void* malloc(std::size_t size) { return counted(__libc_malloc(size + kNote), size); }
+void* calloc(std::size_t count, std::size_t size) {
+  return count > 0 && size > (PTRDIFF_MAX - kNote) / count
+             ? nullptr
+             : counted(__libc_calloc(1, count * size + kNote), count * size);
+}
+void* memalign(std::size_t alignment, std::size_t size) {
+  return counted(__libc_memalign(alignment, size + kNote), size);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
 int posix_memalign(void** block, std::size_t alignment, std::size_t size) {
-  *block = counted(__libc_memalign(alignment, size));
+  *block = memalign(alignment, size);
   return *block ? 0 : ENOMEM;
 }
 void* realloc(void* block, std::size_t size) {
   uncount(block);
-  return counted(__libc_realloc(block, size));
+  return counted(__libc_realloc(block, size + kNote), size);
 }
 void free(void* block) {
   uncount(block);

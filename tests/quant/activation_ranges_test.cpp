@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "octet/autograd/tape.h"
+#include "octet/compat/create_quant_retrain_config.h"
+#include "octet/compat/create_quant_retrain_model.h"
+#include "octet/compat/simplified_config.h"
 #include "octet/nn/layers.h"
 #include "octet/nn/models.h"
-#include "octet/quant/create_quant_retrain_config.h"
-#include "octet/quant/create_quant_retrain_model.h"
-#include "octet/quant/simplified_config.h"
 #include "support/error_text.h"
 
 namespace octet {

@@ -8,15 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "octet/nn/layers.h"
 #include "octet/nn/models.h"
 #include "octet/quant/evaluation_trace.h"
-#include "support/golden_model.h"
-#include "support/golden_vectors.h"
 
 namespace octet {
 namespace {
-
-using test::GoldenModel;
 
 std::vector<LayerConversion> plan_of(Module& model, const Tensor& input, const QuantRetrainConfig& config) {
   std::vector<std::string> batch_norms;
@@ -127,42 +124,6 @@ TEST(ConversionPlan, TakesBatchNumAndLeavesDisabledLayersOut) {
   ASSERT_EQ(plan.size(), 3U);
   EXPECT_EQ(plan[0].config.retrain_data_config.batch_num, 7);
   EXPECT_EQ(plan[1].name, "twice");
-}
-
-TEST(QuantGolden, FixedMinOfEveryLayer) {
-  for (const char* const name : {"create_config_models.json", "config_flow.json"}) {
-    const nlohmann::json file = test::load_golden_vectors(name);
-    test::GoldenReport report(std::string(name) + " (fixed_min)");
-    for (const auto& wanted : file.at("cases")) {
-      const char* const key = wanted.contains("fixed_min") ? "fixed_min" : "expected_fixed_min";
-      if (!wanted.contains(key)) continue;
-      report.run(wanted.at("id").get<std::string>(), [&] {
-        std::unique_ptr<GoldenModel> model;
-        try {
-          model = std::make_unique<GoldenModel>(wanted.at("model"));
-        } catch (const test::NoSuchLayer& missing) {
-          return report.except(std::string("cannot be built: Octet has no ") + missing.what());
-        }
-        const Tensor x = GoldenModel::input(wanted.at("model"));
-        std::map<std::string, bool> ours;
-        const bool given = wanted.contains("config_text");
-        const auto layers = find_quantizable_layers(*model, evaluation_trace(*model, x));
-        const QuantRetrainConfig config =
-            given ? parse_quant_retrain_config(wanted["config_text"].get<std::string>(), "config", layers)
-                  : all_of(*model, x);
-        for (const LayerConversion& layer : plan_of(*model, x, config))
-          ours[layer.name] = layer.config.retrain_data_config.fixed_min;
-        auto theirs = wanted.at(key).get<std::map<std::string, bool>>();
-        std::vector<std::string> names;
-        for (const auto& one : theirs) names.push_back(one.first);
-        if (test::drop_aliased(wanted.at("model"), names) > 0) {
-          std::erase_if(theirs, [&](const auto& one) { return std::ranges::find(names, one.first) == names.end(); });
-          report.except("the layer under two names is dropped (Q19)");
-        }
-        EXPECT_EQ(ours, theirs);
-      });
-    }
-  }
 }
 
 }  // namespace

@@ -1,43 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// The numbers in deployed graphs belong together: the grid of a layer's input, its bias and the scale of its result are
-// made of the scales in the record.
+// What a deployed graph says of each layer are the layer's integers, in the two forms of this room.
 #include "octet/quant/deployed_graph.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "octet/autograd/tape.h"
 #include "octet/graph/attributes.h"
+#include "octet/graph/operators_elementwise.h"
+#include "octet/graph/operators_quantization.h"
 #include "octet/nn/layers.h"
 #include "octet/nn/sequential.h"
-#include "octet/quant/create_quant_retrain_config.h"
-#include "octet/quant/create_quant_retrain_model.h"
+#include "octet/quant/convert_model.h"
 #include "octet/quant/evaluation_trace.h"
+#include "octet/quant/fake_quant_form.h"
 #include "octet/quant/qat_layers.h"
+#include "octet/quant/qdq_form.h"
 
 namespace octet {
 namespace {
 
-Tensor random_tensor(const Shape& shape, Rng& rng) {
-  Tensor x = Tensor::empty(shape);
-  for (float& v : x.mutable_values()) v = rng.normal();
-  return x;
-}
+const std::vector<std::string> kLayers{"0", "3", "5"};
 
-const std::vector<std::string> kLayers{"0", "3", "5", "7"};
-
-// All kinds of layers, converted, their clips found. The biases are some thousands of steps of the sums and more, so
-// that a scale which is one part in ten thousand off gives other integers.
+// All kinds of layers, converted, their clips found.
 class DeployedGraph : public testing::Test {
  protected:
   DeployedGraph() {
@@ -45,104 +35,90 @@ class DeployedGraph : public testing::Test {
     net.append<Conv2d>({.in_channels = 3, .out_channels = 8, .kernel_size = 3, .padding = 1}, rng_);
     net.append<BatchNorm2d>({.features = 8});
     net.append<ReLU>();
-    net.append<ConvTranspose2d>({.in_channels = 8, .out_channels = 6, .kernel_size = 2, .stride = 2}, rng_);
-    net.append<ReLU>();
-    net.append<Conv2d>({.in_channels = 6, .out_channels = 4, .kernel_size = 3, .stride = 2}, rng_);
+    net.append<ConvTranspose2d>({.in_channels = 8, .out_channels = 6, .kernel_size = 2, .stride = 2, .groups = 2},
+                                rng_);
     net.append<Flatten>();
-    net.append<Linear>({.in_features = 4 * 4 * 4, .out_features = 5}, rng_);
-    for (const NamedTensor& one : net.named_parameters())
-      if (one.name.ends_with(".bias"))
-        for (float& v : Tensor(one.tensor).mutable_values()) v = 2.0F + rng_.uniform();
-    const auto folder = std::filesystem::path(testing::TempDir()) / ("deployed_graph_" + std::to_string(getpid()));
-    sample_ = random_tensor({2, 3, 5, 5}, rng_);
-    create_quant_retrain_config(folder / "config.json", net, sample_);
-    model_ = create_quant_retrain_model(folder / "config.json", net, folder / "record.txt", sample_);
-    std::filesystem::remove_all(folder);
+    net.append<Linear>({.in_features = 6 * 10 * 10, .out_features = 5}, rng_);
+    for (float& v : x_.mutable_values()) v = rng_.normal();
+    const ModelConversion conversion = plan_model_conversion(net, R"({"version":1,"batch_num":1,
+      "0":{"retrain_enable":true},"3":{"retrain_enable":true},"5":{"retrain_enable":true}})",
+                                                             "config", x_);
+    model_ = convert_model(net, conversion, false);
     const NoGrad no_grad;
-    (*model_)(sample_);
+    (*model_)(x_);
     model_->eval();
   }
 
-  const QatModule& layer(const std::string& name) { return dynamic_cast<const QatModule&>(model_->at(name)); }
-  Graph graph(QuantForm form, bool force_fp16_quant) {
-    return deployed_graph(evaluation_trace(*model_, sample_), *model_, form, {}, force_fp16_quant);
+  Graph graph(const QuantForm& form) {
+    return deployed_graph(evaluation_trace(*model_, x_), *model_, form, {"image", "logits"}, false);
+  }
+  IntegerLayer integers(const std::string& name) {
+    const auto& layer = dynamic_cast<const QatModule&>(model_->at(name));
+    return layer.integers(layer.input_grid().grid.scale);
   }
 
   Rng rng_{5};
-  Tensor sample_;
+  Tensor x_ = Tensor::empty({2, 3, 5, 5});
   std::unique_ptr<Module> model_;
 };
 
-const Value& named(const Graph& graph, std::string_view name) {
-  return *std::ranges::find(graph.values, name, &Value::name);
-}
-
 template <typename T>
 const std::vector<T>& data_of(const Graph& graph, const std::string& name) {
-  return std::get<std::vector<T>>(*named(graph, name).data);
+  return std::get<std::vector<T>>(*std::ranges::find(graph.values, name, &Value::name)->data);
 }
 
-// The bias of output channel c in units of the result's scale, before it is rounded.
-float steps_of_bias(const QatModule& layer, const QuantRecord::Layer& record, std::size_t c) {
-  float bias = layer.bias().to_vector()[c];
-  if (const BatchNorm2d* const bn = layer.batch_norm()) {
-    const double eps = bn->options().eps;
-    const double variance = bn->running_var().to_vector()[c];
-    const float factor = bn->weight().to_vector()[c] * static_cast<float>(1.0 / std::sqrt(variance + eps));
-    bias = (bias - bn->running_mean().to_vector()[c]) * factor + bn->bias().to_vector()[c];
-  }
-  return bias / (record.scale_d * record.scale_w[record.scale_w.size() == 1 ? 0 : c]);
+std::ptrdiff_t count(const Graph& graph, std::string_view op) { return std::ranges::count(graph.nodes, op, &Node::op); }
+
+TEST_F(DeployedGraph, NamesWhatComesInAndGoesOutAndLeavesTheBatchOpen) {
+  const Graph made = graph(qdq_form());
+  const Value& input = made.values[static_cast<std::size_t>(made.inputs.at(0))];
+  EXPECT_EQ(input.name, "image");
+  EXPECT_EQ(input.shape, (Shape{-1, 3, 5, 5}));
+  EXPECT_EQ(made.values[static_cast<std::size_t>(made.outputs.at(0))].name, "logits");
 }
 
-// As device operators hold it: 10 bits behind the point.
-float cut(float scale) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(scale) & 0xFFFFE000U); }
-
-TEST_F(DeployedGraph, AscendIsMadeOfTheScalesInTheRecord) {
-  for (const bool halves : {false, true}) {
-    SCOPED_TRACE(halves ? "FORCE_FP16_QUANT" : "float32");
-    const QuantRecord record = quant_record(*model_, halves);
-    const Graph ascend = graph(QuantForm::kAscend, halves);
-    ASSERT_EQ(record.layers.size(), kLayers.size());
-    for (std::size_t i = 0; i < kLayers.size(); ++i) {
-      const std::string& name = kLayers[i];
-      SCOPED_TRACE(name);
-      const QuantRecord::Layer& scales = record.layers[i];
-      const float exact = layer(name).input_grid().grid.scale;
-      EXPECT_EQ(scales.scale_d, halves ? fp16_scale(exact) : exact);
-      const Node& quant = ascend.nodes[static_cast<std::size_t>(named(ascend, name + ".quant").producer)];
-      EXPECT_EQ(attribute(quant.attributes, "scale", 0.0), static_cast<double>(1.0F / scales.scale_d));
-      const auto& bias = data_of<std::int32_t>(ascend, name + ".bias");
-      for (std::size_t c = 0; c < bias.size(); ++c)
-        EXPECT_EQ(static_cast<float>(bias[c]), std::rint(steps_of_bias(layer(name), scales, c))) << "channel " << c;
-      const auto& param = data_of<std::uint64_t>(ascend, name + ".dequant.param");
-      ASSERT_EQ(param.size(), scales.scale_w.size());
-      for (std::size_t c = 0; c < param.size(); ++c) {
-        const float factor = scales.scale_d * scales.scale_w[c];
-        EXPECT_EQ(param[c], std::bit_cast<std::uint32_t>(halves ? cut(factor) : factor)) << "channel " << c;
-      }
+TEST_F(DeployedGraph, QdqHasTheIntegersOfTheLayers) {
+  const Graph made = graph(qdq_form());
+  EXPECT_EQ(count(made, ops::kQuantize), std::ssize(kLayers));
+  EXPECT_EQ(count(made, ops::kDequantize), 3 * std::ssize(kLayers)) << "input, weight and bias of each";
+  for (const std::string& name : kLayers) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(data_of<std::int32_t>(made, name + ".bias"), integers(name).bias);
+    if (name != "3") {  // which has groups
+      EXPECT_EQ(data_of<std::int8_t>(made, name + ".weight"), integers(name).weight);
     }
   }
 }
 
-TEST_F(DeployedGraph, FakeQuantHasTheNumbersOfAscend) {
-  for (const bool halves : {false, true}) {
-    SCOPED_TRACE(halves ? "FORCE_FP16_QUANT" : "float32");
-    const Graph ascend = graph(QuantForm::kAscend, halves), fake = graph(QuantForm::kFakeQuant, halves);
-    for (const std::string& name : kLayers) {
-      SCOPED_TRACE(name);
-      const Node& quant = ascend.nodes[static_cast<std::size_t>(named(ascend, name + ".quant").producer)];
-      EXPECT_EQ(static_cast<double>(data_of<float>(fake, name + ".quant.fakequant.scale").at(0)),
-                attribute(quant.attributes, "scale", 0.0));
-      const auto& weight = data_of<std::int8_t>(ascend, name + ".weight");
-      EXPECT_EQ(data_of<float>(fake, name + ".weight"), std::vector<float>(weight.begin(), weight.end()));
-      const auto& bias = data_of<std::int32_t>(ascend, name + ".bias");
-      EXPECT_EQ(data_of<float>(fake, name + ".bias"), std::vector<float>(bias.begin(), bias.end()));
-      std::vector<float> factors;
-      for (const std::uint64_t one : data_of<std::uint64_t>(ascend, name + ".dequant.param"))
-        factors.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(one)));
-      EXPECT_EQ(data_of<float>(fake, name + ".fakedequant.scale"), factors);
+TEST_F(DeployedGraph, QdqMakesOneGroupOfATransposedConvolutionsWithZerosBetween) {
+  const Graph made = graph(qdq_form());
+  const auto layer = std::ranges::find(made.nodes, "3", &Node::module);
+  ASSERT_NE(layer, made.nodes.end());
+  EXPECT_EQ(attribute(layer->attributes, "groups", std::int64_t{2}), 1);
+  const std::vector<std::int8_t>& whole = data_of<std::int8_t>(made, "3.weight");
+  const std::vector<std::int8_t> weight = integers("3").weight;
+  constexpr std::size_t kInputs = 8, kRun = 3 * 2 * 2;  // a row: the 3 outputs of a group
+  ASSERT_EQ(whole.size(), 2 * weight.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const std::size_t row = i / (2 * kRun), group = i % (2 * kRun) / kRun;
+    const std::int8_t expected = group == row / (kInputs / 2) ? weight[row * kRun + i % kRun] : std::int8_t{0};
+    EXPECT_EQ(whole[i], expected) << i;
+  }
+}
+
+TEST_F(DeployedGraph, FakeQuantHasThemAsFloats) {
+  const Graph made = graph(fake_quant_form());
+  EXPECT_EQ(count(made, ops::kRound), std::ssize(kLayers));
+  EXPECT_EQ(count(made, ops::kQuantize) + count(made, ops::kDequantize), 0);
+  for (const std::string& name : kLayers) {
+    SCOPED_TRACE(name);
+    const IntegerLayer wanted = integers(name);
+    EXPECT_EQ(data_of<float>(made, name + ".bias"), std::vector<float>(wanted.bias.begin(), wanted.bias.end()));
+    if (name != "5") {  // whose matrix is transposed
+      EXPECT_EQ(data_of<float>(made, name + ".weight"), std::vector<float>(wanted.weight.begin(), wanted.weight.end()));
     }
   }
+  EXPECT_EQ(data_of<float>(made, "5.weight")[1], static_cast<float>(integers("5").weight[6 * 10 * 10]));
 }
 
 }  // namespace

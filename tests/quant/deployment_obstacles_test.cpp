@@ -17,13 +17,13 @@
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/file.h"
+#include "octet/compat/create_quant_retrain_config.h"
+#include "octet/compat/create_quant_retrain_model.h"
+#include "octet/compat/save_quant_retrain_model.h"
 #include "octet/deploy/model.h"
 #include "octet/nn/layers.h"
 #include "octet/nn/models.h"
 #include "octet/nn/sequential.h"
-#include "octet/quant/create_quant_retrain_config.h"
-#include "octet/quant/create_quant_retrain_model.h"
-#include "octet/quant/save_quant_retrain_model.h"
 #include "support/error_text.h"
 
 namespace octet {

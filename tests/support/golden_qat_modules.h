@@ -2,36 +2,66 @@
 // The modules that the golden files describe: float layers from their arguments, QAT modules around them.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "octet/nn/activation_layers.h"
 #include "octet/quant/qat_layers.h"
+#include "support/golden_value.h"
 #include "support/reference_quant.h"
 
 namespace octet::test {
 
+/// Refuses an argument that nobody would look at.
+inline void expect_arguments(const std::string& type, const GoldenJson& args,
+                             std::initializer_list<std::string_view> known) {
+  for (const auto& [key, unused] : args.items())
+    if (std::ranges::find(known, key) == known.end())
+      throw std::invalid_argument(type + ": the test knows no argument " + key);
+}
+
 /// A number or a pair.
-inline Size2 golden_size(const nlohmann::json& args, const char* key, std::int64_t fallback) {
+inline Size2 golden_size(const GoldenJson& args, const char* key, std::int64_t fallback) {
   if (!args.contains(key)) return fallback;
-  const nlohmann::json& value = args[key];
+  const GoldenJson& value = args[key];
   return value.is_array() ? Size2(value[0].get<std::int64_t>(), value[1].get<std::int64_t>())
                           : Size2(value.get<std::int64_t>());
 }
 
 inline PaddingMode golden_padding_mode(const std::string& name) {
-  return name == "reflect"     ? PaddingMode::kReflect
-         : name == "replicate" ? PaddingMode::kReplicate
-         : name == "circular"  ? PaddingMode::kCircular
-                               : PaddingMode::kZeros;
+  if (name == "zeros") return PaddingMode::kZeros;
+  if (name == "reflect") return PaddingMode::kReflect;
+  if (name == "replicate") return PaddingMode::kReplicate;
+  if (name == "circular") return PaddingMode::kCircular;
+  throw std::invalid_argument("the test knows no padding_mode " + name);
+}
+
+inline ConvPadding golden_padding(const GoldenJson& args) {
+  const GoldenJson padding = args.value("padding", GoldenJson(0));
+  if (padding == "same") return "same";
+  if (padding == "valid") return "valid";
+  return golden_size(args, "padding", 0);
+}
+
+inline void expect_layer_arguments(const std::string& type, const GoldenJson& args) {
+  if (type == "Linear") return expect_arguments(type, args, {"in_features", "out_features", "bias"});
+  if (type == "ReLU") return expect_arguments(type, args, {"inplace"});
+  if (type != "Conv2d" && type != "ConvTranspose2d") throw std::invalid_argument("the test knows no layer " + type);
+  expect_arguments(type, args,
+                   {"in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias",
+                    type == "Conv2d" ? "padding_mode" : "output_padding"});
 }
 
 /// "Conv2d", "ConvTranspose2d", "Linear" or "ReLU"; without sizes in `args` the ones of the configuration rows, 3 and 4
 /// channels and a kernel of 3.
-inline std::unique_ptr<Module> golden_float_module(const std::string& type, const nlohmann::json& given) {
+inline std::unique_ptr<Module> golden_float_module(const std::string& type, const GoldenJson& given) {
   Rng rng(1);
-  const nlohmann::json args = given.is_object() ? given : nlohmann::json::object();
+  const GoldenJson args = given.is_object() ? given : GoldenJson::object();
+  expect_layer_arguments(type, args);
   const std::int64_t in = args.value("in_channels", 3), out = args.value("out_channels", 4);
   const std::int64_t groups = args.value("groups", 1);
   const bool bias = args.value("bias", true);
@@ -55,13 +85,12 @@ inline std::unique_ptr<Module> golden_float_module(const std::string& type, cons
                                  .bias = bias,
                                  .dilation = dilation},
         rng);
-  const bool same = args.contains("padding") && args["padding"] == "same";
   return std::make_unique<Conv2d>(
       Conv2d::Options{.in_channels = in,
                       .out_channels = out,
                       .kernel_size = kernel_size,
                       .stride = stride,
-                      .padding = same ? ConvPadding("same") : ConvPadding(golden_size(args, "padding", 0)),
+                      .padding = golden_padding(args),
                       .dilation = dilation,
                       .groups = groups,
                       .bias = bias,
@@ -72,15 +101,17 @@ inline std::unique_ptr<Module> golden_float_module(const std::string& type, cons
 /// "Conv2dQAT", "ConvTranspose2dQAT" or "LinearQAT" around a float module, with the configuration as it would stand in
 /// a file. Its evaluation sets clips, as the reference's does.
 inline std::unique_ptr<Module> golden_qat_module(const std::string& type, const Module& module,
-                                                 const nlohmann::json& config) {
+                                                 const GoldenJson& config) {
   const std::string text = config.dump();
   std::unique_ptr<QatModule> qat;
   if (type == "Conv2dQAT")
     qat = Conv2dQAT::from_float(module, text);
   else if (type == "ConvTranspose2dQAT")
     qat = ConvTranspose2dQAT::from_float(module, text);
-  else
+  else if (type == "LinearQAT")
     qat = LinearQAT::from_float(module, text);
+  else
+    throw std::invalid_argument("the test knows no module " + type);
   qat->set_evaluation_sets_clips(true);
   return qat;
 }

@@ -12,6 +12,10 @@
 
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
+#include "octet/compat/create_quant_retrain_config.h"
+#include "octet/compat/create_quant_retrain_model.h"
+#include "octet/compat/save_quant_retrain_model.h"
+#include "octet/compat/simplified_config.h"
 #include "octet/data/loader.h"
 #include "octet/data/synthetic.h"
 #include "octet/deploy/model.h"
@@ -20,10 +24,6 @@
 #include "octet/nn/layers.h"
 #include "octet/nn/models.h"
 #include "octet/nn/sequential.h"
-#include "octet/quant/create_quant_retrain_config.h"
-#include "octet/quant/create_quant_retrain_model.h"
-#include "octet/quant/save_quant_retrain_model.h"
-#include "octet/quant/simplified_config.h"
 
 namespace octet {
 namespace {

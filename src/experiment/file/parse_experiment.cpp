@@ -9,10 +9,10 @@
 #include "octet/base/file_format.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
+#include "octet/compat/simplified_config.h"
 #include "octet/config/fields.h"
 #include "octet/data/known_datasets.h"
 #include "octet/experiment/file/experiment.h"
-#include "octet/quant/simplified_config.h"
 
 namespace octet {
 namespace {

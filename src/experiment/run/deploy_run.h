@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 
+#include "octet/compat/save_quant_retrain_model.h"
 #include "octet/experiment/run/trained_model.h"
-#include "octet/quant/save_quant_retrain_model.h"
 
 namespace octet {
 

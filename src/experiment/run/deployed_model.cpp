@@ -2,13 +2,12 @@
 #include "octet/experiment/run/deployed_model.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
-#include "octet/experiment/run/finite.h"
+#include "octet/experiment/run/predictions.h"
 #include "octet/experiment/run/setup.h"
 
 namespace octet {
@@ -32,12 +31,14 @@ void append_input(const DeployedModel& model, const Image& image, std::int64_t i
     for (std::int64_t i = 0; i < pixels; ++i) input.push_back(values[static_cast<std::size_t>(i * ready.channels + c)]);
 }
 
-// log sum exp of a row of logits, in double.
-double log_sum(std::span<const float> logits) {
-  const double largest = static_cast<double>(*std::ranges::max_element(logits));
-  double sum = 0.0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-  return largest + std::log(sum);
+// The logits [images, classes] of the first images of `input`, which holds as many as the network runs at once.
+Tensor run(const deploy::Model& model, std::vector<float> input, std::int64_t images) {
+  const std::int64_t fixed = model.input_shape()[0], batch = fixed > 0 ? fixed : images;
+  input.resize(input.size() / static_cast<std::size_t>(images) * static_cast<std::size_t>(batch));
+  std::vector<float> logits = model.run(input, batch);
+  const std::int64_t classes = std::ssize(logits) / batch;
+  logits.resize(static_cast<std::size_t>(images * classes));
+  return Tensor::from_values({images, classes}, logits);
 }
 
 /// With what its metadata says.
@@ -100,8 +101,7 @@ Evaluation evaluate(const DeployedModel& model) {
   require(model.experiment.has_value(), "evaluate: the model has no experiment, whose test data it would be");
   const std::shared_ptr<const Dataset> data = detail::open_test_set(*model.experiment);
   const std::int64_t fixed = model.model.input_shape()[0], batch = fixed > 0 ? fixed : kBatch;
-  Evaluation total{0.0, 0.0, data->size()};
-  std::int64_t correct = 0;
+  EvaluationSum sum;
   for (std::int64_t first = 0; first < data->size(); first += batch) {
     const std::int64_t count = std::min(batch, data->size() - first);
     std::vector<float> input;
@@ -111,41 +111,20 @@ Evaluation evaluate(const DeployedModel& model) {
       append_input(model, sample.image, i, input);
       labels.push_back(sample.label);
     }
-    const std::int64_t run = fixed > 0 ? fixed : count;
-    input.resize(input.size() / static_cast<std::size_t>(count) * static_cast<std::size_t>(run));
-    const std::vector<float> logits = model.model.run(input, run);
-    const std::size_t classes = logits.size() / static_cast<std::size_t>(run);
-    detail::require_finite_logits(std::span(logits).first(labels.size() * classes), static_cast<std::int64_t>(classes),
-                                  first, "evaluate");
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      const std::span<const float> row = std::span(logits).subspan(i * classes, classes);
-      const auto label = static_cast<std::size_t>(labels[i]);
-      require(label < classes, "label ", label, " of image ", first + static_cast<std::int64_t>(i),
-              ": the network has ", counted(static_cast<std::int64_t>(classes), "class", "classes"));
-      total.loss += log_sum(row) - static_cast<double>(row[label]);
-      correct += detail::index_of_greatest(row) == labels[i];
-    }
+    const Tensor logits = run(model.model, std::move(input), count);
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      require(labels[i] < logits.dim(1), "label ", labels[i], " of image ", first + static_cast<std::int64_t>(i),
+              ": the network has ", counted(logits.dim(1), "class", "classes"));
+    sum.add(logits, labels);
   }
-  total.loss /= static_cast<double>(data->size());
-  total.accuracy = static_cast<double>(correct) / static_cast<double>(data->size());
-  return total;
+  return sum.mean();
 }
 
 std::vector<Prediction> predict(const DeployedModel& model, const Image& image) {
   const FloatEnvironment numbers;
   std::vector<float> input;
   append_input(model, image, 0, input);
-  const std::int64_t fixed = std::max<std::int64_t>(model.model.input_shape()[0], 1);
-  input.resize(input.size() * static_cast<std::size_t>(fixed));
-  std::vector<float> logits = model.model.run(input, fixed);
-  logits.resize(logits.size() / static_cast<std::size_t>(fixed));
-  detail::require_finite_logits(logits, std::ssize(logits), 0, "predict");
-  const double scale = log_sum(logits);
-  std::vector<Prediction> predictions;
-  for (std::size_t i = 0; i < logits.size(); ++i)
-    predictions.push_back({model.class_names[i], std::exp(static_cast<double>(logits[i]) - scale)});
-  std::ranges::stable_sort(predictions, std::greater(), &Prediction::probability);
-  return predictions;
+  return detail::predictions(run(model.model, std::move(input), 1), model.class_names);
 }
 
 }  // namespace octet

@@ -7,16 +7,16 @@
 #include "octet/base/error.h"
 #include "octet/base/file.h"
 #include "octet/base/utf8.h"
+#include "octet/compat/create_quant_retrain_config.h"
+#include "octet/compat/create_quant_retrain_model.h"
+#include "octet/compat/simplified_config.h"
 #include "octet/experiment/file/run_directory.h"
 #include "octet/experiment/run/float_source.h"
 #include "octet/experiment/run/run_weights.h"
 #include "octet/experiment/run/setup.h"
 #include "octet/experiment/run/weights_hash.h"
 #include "octet/nn/safetensors.h"
-#include "octet/quant/create_quant_retrain_config.h"
-#include "octet/quant/create_quant_retrain_model.h"
 #include "octet/quant/qat_layers.h"
-#include "octet/quant/simplified_config.h"
 
 namespace octet::detail {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "octet/experiment/file/experiment.h"
 #include "octet/nn/module.h"
-#include "octet/quant/create_quant_retrain_config.h"
+#include "octet/quant/retrain_report.h"
 
 namespace octet::detail {
 

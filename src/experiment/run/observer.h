@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "octet/quant/create_quant_retrain_config.h"
+#include "octet/quant/retrain_report.h"
 
 namespace octet {
 

@@ -9,13 +9,13 @@
 #include "octet/base/file.h"
 #include "octet/base/file_format.h"
 #include "octet/base/utf8.h"
+#include "octet/compat/create_quant_retrain_model.h"
 #include "octet/experiment/run/finite.h"
 #include "octet/experiment/run/float_source.h"
 #include "octet/experiment/run/run_weights.h"
 #include "octet/experiment/run/system_info.h"
 #include "octet/experiment/run/weights_hash.h"
 #include "octet/nn/state.h"
-#include "octet/quant/create_quant_retrain_model.h"
 
 namespace octet::detail {
 namespace {

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/experiment/run/trained_model.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
 #include "octet/base/error.h"
 #include "octet/base/float_environment.h"
 #include "octet/data/batch.h"
 #include "octet/experiment/file/run_directory.h"
-#include "octet/experiment/run/finite.h"
 #include "octet/experiment/run/network.h"
+#include "octet/experiment/run/predictions.h"
 #include "octet/experiment/run/run_weights.h"
 #include "octet/experiment/run/setup.h"
 #include "octet/nn/safetensors.h"
@@ -100,15 +98,7 @@ std::vector<Prediction> predict(const TrainedModel& model, const Image& image) {
   require(model.input_shape.empty() || shape == model.input_shape, "predict: the network was trained on images of ",
           model.input_shape, " (channels, height, width), this one has ", shape, " after test_transforms");
   const NoGrad no_grad;
-  const Tensor logits = (*model.module)(x);
-  detail::require_finite_logits(logits.values(), logits.dim(1), 0, "predict");
-  const Tensor probabilities = softmax(logits);
-  std::vector<Prediction> predictions;
-  for (float probability : probabilities.values())
-    predictions.push_back({model.class_names[predictions.size()], probability});
-  std::stable_sort(predictions.begin(), predictions.end(),
-                   [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
-  return predictions;
+  return detail::predictions((*model.module)(x), model.class_names);
 }
 
 }  // namespace octet

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of the upstream gradient passes the quantizer and the clamp behind an epilogue, sixteen lanes at a time. Private
-// to the room.
+// What of the upstream gradient passes the quantizer and the clamp behind an epilogue, sixteen lanes at a time.
+// Private to the room.
 //
 //   d = dy0 [+ dy1], and 0 where the mask closes:
 //

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "octet/base/file.h"
+#include "octet/compat/create_quant_retrain_model.h"
+#include "octet/compat/quant_record.h"
 #include "octet/experiment/file/experiment.h"
 #include "octet/experiment/file/run_directory.h"
 #include "octet/experiment/report/training_curve.h"
@@ -22,8 +24,6 @@
 #include "octet/graph/onnx_reader.h"
 #include "octet/graph/onnx_writer.h"
 #include "octet/nn/models.h"
-#include "octet/quant/create_quant_retrain_model.h"
-#include "octet/quant/quant_record.h"
 #include "octet/quant/quant_retrain_config.h"
 #include "support/earlier_files.h"
 #include "support/error_text.h"

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "octet/base/file.h"
+#include "octet/compat/simplified_config.h"
 #include "octet/data/synthetic.h"
 #include "octet/experiment/file/run_directory.h"
 #include "octet/experiment/report/deployment_report.h"
@@ -17,7 +18,6 @@
 #include "octet/experiment/run/train.h"
 #include "octet/experiment/run/trained_model.h"
 #include "octet/experiment/run/weights_hash.h"
-#include "octet/quant/simplified_config.h"
 #include "support/comma_locale.h"
 #include "support/tiny_experiment.h"
 

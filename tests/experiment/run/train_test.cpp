@@ -9,10 +9,10 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/compat/quant_record.h"
 #include "octet/experiment/file/run_directory.h"
 #include "octet/experiment/run/checkpoint.h"
 #include "octet/kernels/core/parallel.h"
-#include "octet/quant/quant_record.h"
 #include "support/error_text.h"
 #include "support/file_size_limit.h"
 #include "support/run_recorder.h"
