@@ -118,7 +118,7 @@ endforeach()
 foreach(folder src apps tests bench cmake scripts .ci experiments)
   file(GLOB_RECURSE sources RELATIVE ${top} ${top}/${folder}/*.h ${top}/${folder}/*.cpp ${top}/${folder}/*.py
        ${top}/${folder}/*.sh ${top}/${folder}/*.cmake ${top}/${folder}/CMakeLists.txt ${top}/${folder}/*.yaml)
-  list(FILTER sources EXCLUDE REGEX "/corpus/") # seeds of the fuzzers are data
+  list(FILTER sources EXCLUDE REGEX "/corpus/|^tests/data/compat/") # seeds of the fuzzers and files of releases are data
   foreach(source IN LISTS sources)
     file(STRINGS ${top}/${source} licence LIMIT_COUNT 3 REGEX "SPDX-License-Identifier: Apache-2[.]0")
     if(NOT licence)

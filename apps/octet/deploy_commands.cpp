@@ -12,6 +12,7 @@
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/base/rng.h"
 #include "octet/base/utf8.h"
 #include "octet/config/document.h"
@@ -55,7 +56,8 @@ void print_json(const BenchCommand& command, double milliseconds, const Layers& 
                                       {"milliseconds", layer.milliseconds},
                                       {"giga_operations", layer.giga_operations}}));
   fmt::print("{}\n", octet::to_json(octet::Document::map(
-                         {{"batch", command.batch},
+                         {{octet::kFormatKey, octet::to_text(octet::kBenchFormat)},
+                          {"batch", command.batch},
                           {"threads", octet::kernels::num_threads()},
                           {"milliseconds", milliseconds},
                           {"inputs_per_second", 1e3 * static_cast<double>(command.batch) / milliseconds},

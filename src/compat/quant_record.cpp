@@ -8,6 +8,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
@@ -19,6 +20,8 @@ namespace octet {
 namespace {
 
 constexpr const char* kForceFp16 = "FORCE_FP16_QUANT";
+// The version is a comment: the reference's record has no field for it, and its reader skips comments.
+constexpr std::string_view kCommentStart = "# ", kFormatComment = "# octet record ";
 constexpr RealRange kScales = {.min = 0, .open_min = true};
 
 DstType get_type(Fields& value, std::string_view key, DstType fallback) {
@@ -72,6 +75,10 @@ std::string to_record_text(const QuantRecord& record) {
 }
 
 QuantRecord parse_record_text(std::string_view text, std::string source, std::span<const std::string> layers) {
+  if (text.starts_with(kFormatComment)) {
+    const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+    require_readable(kRecordFormat, line.substr(kCommentStart.size()), source);
+  }
   ScaleOffsetRecord message;
   const Document file = parse_protobuf_text(text, std::move(source), message);
   Fields fields(file);
@@ -93,7 +100,7 @@ QuantRecord read_record_file(const std::filesystem::path& path, std::span<const 
 
 void write_record_file(const std::filesystem::path& path, const QuantRecord& record) {
   make_parent_folders(path);
-  write_file_atomically(path, to_record_text(record));
+  write_file_atomically(path, text(kCommentStart, to_text(kRecordFormat), '\n', to_record_text(record)));
 }
 
 }  // namespace octet

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/base/file_kind.h"
 #include "octet/base/input_file.h"
 #include "octet/base/utf8.h"
@@ -188,8 +191,11 @@ std::int64_t parse(std::string_view bytes, const std::string& source, onnx::Mode
 Graph read_onnx(std::string_view bytes, const std::string& source, Obstacles* found) {
   onnx::ModelProto model;
   const std::int64_t opset = parse(bytes, source, model);
+  std::map<std::string, std::string> metadata;
+  for (const onnx::StringStringEntryProto& entry : model.metadata_props()) metadata[entry.key()] = entry.value();
+  if (const auto format = metadata.extract(kOctetFormatKey)) require_readable(kModelFormat, format.mapped(), source);
   Graph graph = GraphReader(model.graph(), opset, source, found).read();
-  for (const onnx::StringStringEntryProto& entry : model.metadata_props()) graph.metadata[entry.key()] = entry.value();
+  graph.metadata = std::move(metadata);
   return graph;
 }
 

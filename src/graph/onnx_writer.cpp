@@ -3,10 +3,13 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <map>
 #include <set>
+#include <string>
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/graph/onnx_node.h"
 #include "octet/graph/onnx_tensor.h"
 #include "octet/graph/operator.h"
@@ -62,7 +65,9 @@ std::string write_onnx(const Graph& graph, const OnnxOptions& options, Obstacles
   set.set_domain("");
   set.set_version(options.opset);
 
-  for (const auto& [key, value] : graph.metadata) {
+  std::map<std::string, std::string> metadata = graph.metadata;
+  metadata[kOctetFormatKey] = to_text(kModelFormat);
+  for (const auto& [key, value] : metadata) {
     onnx::StringStringEntryProto& entry = *model.add_metadata_props();
     entry.set_key(key);
     entry.set_value(value);

@@ -22,9 +22,10 @@ struct OnnxOptions {
   std::string graph_name = "octet";
 };
 
-/// The model's bytes. A size -1 of an input, and of the outputs where they depend on it, becomes the symbol "batch".
-/// Throws Error, naming the node, for ops that ONNX has no operator for here and for parameters without data. With
-/// `found`, nodes that cannot be written are noted there, and operators that no reader knows take their places.
+/// The model's bytes, whose metadata say the version of their format besides what the graph's says. A size -1 of an
+/// input, and of the outputs where they depend on it, becomes the symbol "batch". Throws Error, naming the node, for
+/// ops that ONNX has no operator for here and for parameters without data. With `found`, nodes that cannot be written
+/// are noted there, and operators that no reader knows take their places.
 std::string write_onnx(const Graph& graph, const OnnxOptions& options = {}, Obstacles* found = nullptr);
 /// The same into a file, which is replaced as a whole or not at all.
 void write_onnx_file(const Graph& graph, const std::filesystem::path& path, const OnnxOptions& options = {});

@@ -14,6 +14,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/base/file_kind.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/input_file.h"
@@ -201,6 +202,8 @@ void File::parse_header(std::uint64_t size) {
     }
     for (const Document::Member& item : member.value.members()) metadata_[item.key] = item.value.as_string();
   }
+  if (const auto format = metadata_.find(kOctetFormatKey); format != metadata_.end())
+    require_readable(kWeightsFormat, format->second, source_);
   std::ranges::stable_sort(entries_, {}, [](const Entry& e) { return std::pair(e.begin, e.end); });
   check_places(entries_, data_size, source_);
   for (std::size_t i = 0; i < entries_.size(); ++i) index_[entries_[i].name] = i;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/file_format.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
 #include "octet/nn/safetensors.h"
@@ -142,7 +143,9 @@ LoadReport load_state(const safetensors::File& file, std::span<const StateEntry>
 }
 
 void save_weights(Module& module, const std::filesystem::path& path, const Metadata& metadata) {
-  save_state(path, named_weights(module), metadata);
+  Metadata all = metadata;
+  all[kOctetFormatKey] = to_text(kWeightsFormat);
+  save_state(path, named_weights(module), all);
 }
 
 LoadReport load_weights(Module& module, const std::filesystem::path& path, const LoadOptions& options) {

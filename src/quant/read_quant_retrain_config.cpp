@@ -6,6 +6,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/base/float_environment.h"
 #include "octet/base/utf8.h"
 #include "octet/config/document.h"
@@ -122,7 +123,10 @@ QuantRetrainConfig parse_quant_retrain_config(std::string_view text, std::string
   if (file.kind() != Kind::kMap) fail_kind(file, "configuration", "an object");
   refuse_nulls(file, "");
   Fields fields(file);
-  fields.get_int("version", {1, 1});
+  const std::int64_t version = fields.get_int("version", {.min = 1});
+  if (version > kQuantConfigFormat.newest)
+    fields.fail_at("version", octet::text("is ", version, ", which a newer Octet wrote; this one knows ",
+                                          kQuantConfigFormat.newest, " at most: update Octet to read the file"));
   QuantRetrainConfig config;
   config.batch_num = read_batch_num(file);
   config.force_fp16_quant =

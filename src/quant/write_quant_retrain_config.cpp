@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // to_json_text() of quant_retrain_config.h.
 #include <initializer_list>
+#include <string>
 #include <utility>
 
+#include "octet/base/file_format.h"
 #include "octet/config/document.h"
 #include "octet/config/real_text.h"
 #include "octet/quant/quant_retrain_config.h"
@@ -61,7 +63,7 @@ std::string_view name_of(DstType type) {
 
 std::string to_json_text(const QuantRetrainConfig& config) {
   Object file(0);
-  file.add("version", "1");
+  file.add("version", std::to_string(kQuantConfigFormat.newest));
   if (config.force_fp16_quant) file.add("fakequant_precision_mode", quoted("FORCE_FP16_QUANT"));
   file.add("batch_num", std::to_string(config.batch_num));
   for (const LayerRetrainConfig& layer : config.layers) {

@@ -56,6 +56,18 @@ TEST(QuantRecord, IsReplacedAsAWhole) {
   std::filesystem::remove_all(path.parent_path().parent_path());
 }
 
+// A comment, so that the reference's own reader takes the file.
+TEST(QuantRecord, SaysItsVersionInItsFirstLine) {
+  const std::string text = entry(kGood);
+  EXPECT_EQ(parse_record_text("# octet record 1\n" + text, "r.txt", kLayers),
+            parse_record_text(text, "r.txt", kLayers));
+  EXPECT_EQ(parse_record_text("# octet record 1\r\n" + text, "r.txt", kLayers).layers.size(), 1U);
+  EXPECT_EQ(parse_record_text("# octet records of mine\n" + text, "r.txt", kLayers).layers.size(), 1U);
+  EXPECT_EQ(error_text([&] { parse_record_text("# octet record 2\n" + text, "r.txt", kLayers); }),
+            R"(r.txt: the format is "octet record 2", which a newer Octet wrote; this one knows "octet record 1" at )"
+            R"(most: update Octet to read the file)");
+}
+
 TEST(QuantRecord, TakesDstTypeForBothTypes) {
   const QuantRecord record = parse_record_text(entry(kGood + "    dst_type: \"INT8\"\n"), "r.txt", kLayers);
   EXPECT_EQ(record.layers.at(0).act_type, DstType::kInt8);

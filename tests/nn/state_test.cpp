@@ -48,6 +48,7 @@ TEST(State, WeightsAreReadBackAsTheyWereWritten) {
   EXPECT_TRUE(same_state(*net, *other));
   EXPECT_TRUE(report.complete());
   EXPECT_EQ(report.metadata.at("epoch"), "3");
+  EXPECT_EQ(report.metadata.at("octet_format"), "octet weights 1");
 }
 
 TEST(State, WeightsOfPyTorchKeepTheirNamesTypesAndValues) {

@@ -47,7 +47,9 @@ TEST(QuantRetrainConfig, AppendsMissingLayersDisabled) {
 TEST(QuantRetrainConfig, SaysWhereAndWhatIsWrong) {
   EXPECT_EQ(error_of("[]"), "c.json:1:1: configuration: expected an object, got a list");
   EXPECT_EQ(error_of("{}"), "c.json:1:1: missing key \"version\"");
-  EXPECT_EQ(error_of("{\"version\":2}"), "c.json:1:12: version: has to be at least 1 and at most 1 but is 2");
+  EXPECT_EQ(
+      error_of("{\"version\":2}"),
+      "c.json:1:12: version: is 2, which a newer Octet wrote; this one knows 1 at most: update Octet to read the file");
   EXPECT_EQ(error_of("{\"version\":1,\"batch_num\":false}"), "c.json:1:26: batch_num: has to be at least 1 but is 0");
   EXPECT_EQ(error_of(with("\"conv2\":{}")),
             "c.json:3:2: there is no layer \"conv2\" that can be quantized; did you mean \"conv1\"?");

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "octet/base/error.h"
-#include "octet/base/file.h"
 #include "octet/base/utf8.h"
 #include "octet/experiment/file/experiment_paths.h"
 #include "octet/experiment/file/run_directory.h"
@@ -22,9 +21,7 @@ Document experiment_of_run(const fs::path& model) {
   const RunDirectory directory{fs::is_directory(model) ? model : model.parent_path()};
   std::error_code ignored;
   if (!fs::is_regular_file(directory.manifest(), ignored)) return {};
-  const Document manifest =
-      parse_json(read_file(directory.manifest(), DocumentLimits().max_bytes), directory.manifest().string());
-  return manifest.at("experiment");
+  return read_manifest(directory).at("experiment");
 }
 
 const Document* value_of(const Document& experiment, const char* section, const char* key) {

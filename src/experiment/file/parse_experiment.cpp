@@ -6,6 +6,7 @@
 
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
+#include "octet/base/file_format.h"
 #include "octet/base/nearest.h"
 #include "octet/base/utf8.h"
 #include "octet/compat/simplified_config.h"
@@ -298,6 +299,12 @@ QuantizationSpec parse_quantization(Fields& quantization) {
   return spec;
 }
 
+/// Experiments that people write say no format. Of a newer one no key is judged: it may have others.
+void require_format(Fields& experiment) {
+  const Document* const said = experiment.find(kFormatKey);
+  if (said) require_readable(kExperimentFormat, said->as_string(), said->position().to_string());
+}
+
 std::string parse_name(Fields& experiment) {
   std::string name = experiment.get_string("name");
   const auto fits = [](char c) {
@@ -326,6 +333,7 @@ Experiment parse_experiment(const Document& document, std::span<const std::strin
   Mistakes mistakes;
   Fields top(document, "", mistakes);
   Experiment e{};
+  require_format(top);
   e.name = parse_name(top);
   e.seed = top.get_int("seed", {.min = 0}, 1);
   Fields data = top.section("data");

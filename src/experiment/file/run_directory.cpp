@@ -5,6 +5,8 @@
 #include <system_error>
 
 #include "octet/base/error.h"
+#include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/base/utf8.h"
 
 namespace octet {
@@ -66,6 +68,14 @@ RunDirectory find_run_directory(const Experiment& experiment, const fs::path& ch
   }
   require(holds_run(directory), directory.root.string(), ": there is no run to resume");
   return directory;
+}
+
+Document read_manifest(const RunDirectory& directory) {
+  const std::string source = directory.manifest().string();
+  Document manifest = parse_json(read_file(directory.manifest(), DocumentLimits().max_bytes), source);
+  if (const Document* const said = manifest.find(kFormatKey))
+    require_readable(kManifestFormat, said->as_string(), source);
+  return manifest;
 }
 
 fs::path weights_file(const fs::path& path) {

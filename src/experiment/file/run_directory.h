@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "octet/config/document.h"
 #include "octet/experiment/file/experiment.h"
 
 namespace octet {
@@ -43,6 +44,9 @@ RunDirectory create_run_directory(const Experiment& experiment, const std::files
 /// The directory of a run that can be resumed: `chosen`, or if that is empty the last one with a run that
 /// create_run_directory() made. Throws Error if there is none.
 RunDirectory find_run_directory(const Experiment& experiment, const std::filesystem::path& chosen);
+
+/// The run's manifest. Throws Error if there is none that can be read, or if a newer Octet wrote it.
+Document read_manifest(const RunDirectory& directory);
 
 /// `path`, or if that is a directory the weights of the run in it. Throws Error if that run is not complete.
 std::filesystem::path weights_file(const std::filesystem::path& path);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "octet/base/error.h"
+#include "octet/base/file_format.h"
 #include "octet/base/utf8.h"
 #include "octet/experiment/file/experiment.h"
 
@@ -175,7 +176,8 @@ void flatten(const Document& document, const std::string& path, std::map<std::st
 
 /// Where data lies has none: its hash is compared by itself.
 bool has_influence(const std::string& key) {
-  static const std::set<std::string_view> kNone = {"name",
+  static const std::set<std::string_view> kNone = {kFormatKey,
+                                                   "name",
                                                    "workers",
                                                    "data.on_unreadable",
                                                    "checkpoint_every",
@@ -202,7 +204,8 @@ Document to_document(const Experiment& e) {
     schedule.add("warmup_epochs", e.schedule.warmup.epochs);
     schedule.add("warmup_start_factor", e.schedule.warmup.start_factor);
   }
-  return Document::map({{"name", e.name},
+  return Document::map({{kFormatKey, to_text(kExperimentFormat)},
+                        {"name", e.name},
                         {"seed", e.seed},
                         {"model", write(e.model)},
                         {"data", write_any(e.data)},

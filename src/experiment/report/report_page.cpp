@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "octet/base/counted.h"
+#include "octet/base/file_format.h"
 #include "octet/experiment/report/chart.h"
 #include "octet/experiment/run/system_info.h"
 
@@ -148,10 +149,11 @@ std::string report_page(const DeploymentReport& report) {
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta name=\"generator\" content=\"{8}\">\n"
       "<title>{0}: float against int8</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}: float against int8</h1>\n"
       "<p>{2}; {3} on {4} ({5}), oneDNN {6}, Octet {7}</p>\n",
       escaped(report.name), kStyle, escaped(report.model), counted(report.threads, "thread"), escaped(system.cpu),
-      escaped(system.isa), escaped(system.onednn_version), escaped(system.octet_version));
+      escaped(system.isa), escaped(system.onednn_version), escaped(system.octet_version), to_text(kReportFormat));
   return page + summary(report) + curves(report) + ranges(report) + timings(report) + "</body>\n</html>\n";
 }
 

@@ -7,6 +7,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/config/document.h"
 
 namespace octet {
@@ -26,6 +27,10 @@ TrainingCurve read_training_curve(const std::filesystem::path& log) {
     const Document line = parse_json(rest.substr(0, end), text(log.string(), " (line ", number, ")"));
     rest.remove_prefix(std::min(end + 1, rest.size()));
     const std::string& event = line.at("event").as_string();
+    if (event == "log") {
+      require_readable(kLogFormat, line.at(kFormatKey).as_string(), log.string());
+      continue;
+    }
     const std::int64_t step = line.at("step").as_integer();
     if (event == "step") curve.loss.push_back({step, line.at("loss").as_real_or_not_finite()});
     if (event == "epoch") curve.test_accuracy.push_back({step, line.at("test_accuracy").as_real_or_not_finite()});

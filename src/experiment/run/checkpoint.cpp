@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "octet/experiment/run/checkpoint.h"
 
+#include <exception>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/base/utf8.h"
 #include "octet/experiment/file/experiment.h"
 #include "octet/nn/safetensors.h"
@@ -18,8 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kFormat = "octet checkpoint 3";
-constexpr const char* kAnyFormat = "octet checkpoint ";
+constexpr const char* kNumerics = "numerics";
+constexpr const char* kOctetVersion = "octet";
 constexpr const char* kQuantConfig = "quant_config";
 constexpr const char* kFloatWeights = "float_weights_sha256";
 
@@ -54,21 +56,34 @@ void keep(const fs::path& file, const fs::path& as) {
   move_to(beside, as);
 }
 
+/// Whether each bit of the file is as a newer Octet wrote it. An older checkpoint would not mend that.
+bool is_of_newer_octet(const fs::path& path) {
+  try {
+    const safetensors::File file = safetensors::File::read(path);
+    file.require_whole();
+    return is_newer(kCheckpointFormat, file.metadata().at(kFormatKey));
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 void save_checkpoint(const fs::path& path, const CheckpointHeader& header, Module& module, Optimizer& optimizer) {
-  Metadata metadata = {{"format", kFormat},
+  Metadata metadata = {{kFormatKey, to_text(kCheckpointFormat)},
+                       {kNumerics, std::to_string(header.numerics)},
                        {"experiment", to_json(header.experiment)},
                        {"data", to_json(header.data)},
                        {"progress", to_json(to_document(header.progress))}};
+  if (!header.octet_version.empty()) metadata[kOctetVersion] = header.octet_version;
   if (!header.quant_config.empty()) metadata[kQuantConfig] = header.quant_config;
   if (!header.float_weights_sha256.empty()) metadata[kFloatWeights] = header.float_weights_sha256;
   save_state(path, entries_of(module, optimizer), metadata, {.sealed = true});
 }
 
 bool is_checkpoint(const Metadata& metadata) {
-  const auto format = metadata.find("format");
-  return format != metadata.end() && format->second.starts_with(kAnyFormat);
+  const auto format = metadata.find(kFormatKey);
+  return format != metadata.end() && format->second.starts_with(text(kCheckpointFormat.name, ' '));
 }
 
 Checkpoint read_checkpoint(const fs::path& path) {
@@ -79,14 +94,14 @@ Checkpoint read_checkpoint(const fs::path& path) {
     return found->second;
   };
   const auto part_or_nothing = [&](const char* key) { return file.metadata().contains(key) ? part(key) : ""; };
-  const std::string format = part("format");
-  require(format == kFormat, path.string(), ": the format is ", in_quotes(format), ", expected ", in_quotes(kFormat),
-          format.starts_with(kAnyFormat) ? "; a run goes on with the version of Octet that began it" : "");
+  require_readable(kCheckpointFormat, part(kFormatKey), path.string());
   file.require_whole();
   const auto document = [&](const std::string& key) { return parse_json(part(key), path.string() + " (" + key + ")"); };
   CheckpointHeader header{.experiment = document("experiment"),
                           .data = document("data"),
                           .progress = parse_progress(document("progress")),
+                          .numerics = file.metadata().contains(kNumerics) ? document(kNumerics).as_integer() : 1,
+                          .octet_version = part_or_nothing(kOctetVersion),
                           .quant_config = part_or_nothing(kQuantConfig),
                           .float_weights_sha256 = part_or_nothing(kFloatWeights)};
   return {path, std::move(header), std::move(file)};
@@ -108,7 +123,7 @@ std::optional<FoundCheckpoint> find_checkpoint(const RunDirectory& directory) {
   try {
     return FoundCheckpoint{read_checkpoint(newest)};
   } catch (const Error& error) {
-    if (!fs::exists(previous)) throw;
+    if (!fs::exists(previous) || is_of_newer_octet(newest)) throw;
     damage = error.what();
   }
   try {
@@ -124,6 +139,15 @@ void require_same(const fs::path& source, const char* what, const Document& then
   std::string list;
   for (const std::string& line : different) list += (list.empty() ? "" : "; ") + line;
   fail(source.string(), ": a run goes on only with the ", what, " that it started with; then and now: ", list);
+}
+
+void require_same_numerics(const Checkpoint& checkpoint, const char* command) {
+  const CheckpointHeader& header = checkpoint.header;
+  require(header.numerics == kNumericsVersion, checkpoint.path.string(), ": the run computes under numerics ",
+          header.numerics, "; this Octet, under ", kNumericsVersion, ", would end it with other bits: finish it with ",
+          header.octet_version.empty() ? "the release" : text("the Octet ", printable(header.octet_version)),
+          " that wrote the checkpoint, or begin it anew: octet ", command, " \"",
+          RunDirectory{checkpoint.path.parent_path()}.experiment().string(), '"');
 }
 
 void require_same_machine(const std::filesystem::path& path, const MachineUse& then, const MachineUse& now) {

@@ -3,10 +3,12 @@
 // checksum of all its bytes. A run keeps the newest and the one before. Private to the room.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 
+#include "octet/base/file_format.h"
 #include "octet/config/document.h"
 #include "octet/experiment/file/run_directory.h"
 #include "octet/experiment/run/progress.h"
@@ -21,8 +23,10 @@ struct CheckpointHeader {
   Document experiment;  ///< as to_document() writes it
   Document data;        ///< hashes of the datasets
   Progress progress;
-  std::string quant_config = {};          ///< as in Network (network.h)
-  std::string float_weights_sha256 = {};  ///< likewise
+  std::int64_t numerics = kNumericsVersion;  ///< that the run computes under
+  std::string octet_version = {};            ///< of the release that wrote it; "": 0.1, whose checkpoints do not say it
+  std::string quant_config = {};             ///< as in Network (network.h)
+  std::string float_weights_sha256 = {};     ///< likewise
 };
 
 struct Checkpoint {
@@ -38,7 +42,8 @@ void save_checkpoint(const std::filesystem::path& path, const CheckpointHeader& 
 /// Whether a file with this header is the checkpoint of a run, of whichever version.
 bool is_checkpoint(const Metadata& metadata);
 
-/// Throws Error if the file is no checkpoint, if it is of another version, or if one of its bits has changed.
+/// Throws Error if the file is no checkpoint, if it is of a version that cannot be read, or if one of its bits has
+/// changed.
 Checkpoint read_checkpoint(const std::filesystem::path& path);
 
 /// What becomes of a directory's newest checkpoint when there is a newer one.
@@ -55,12 +60,16 @@ struct FoundCheckpoint {
   std::string newest_damaged = {};  ///< why it is the previous one; "": it is not
 };
 /// The newest checkpoint of a run that can be read. Nothing, if there is none; throws Error if there are and none can
-/// be read.
+/// be read, or if a newer Octet wrote the newest, which is no damage.
 std::optional<FoundCheckpoint> find_checkpoint(const RunDirectory& directory);
 
 /// Throws Error, naming all keys that differ, unless a run that began with `then` may go on as `now`; `source` says
 /// where `then` stands, `what` it is ("experiment").
 void require_same(const std::filesystem::path& source, const char* what, const Document& then, const Document& now);
+
+/// Throws Error, naming both versions and what to do, unless the run that this is of goes on under the numerics that it
+/// began with. `command` began it: "train" or "retrain".
+void require_same_numerics(const Checkpoint& checkpoint, const char* command);
 
 /// Throws Error unless `now` computes the same bits as `then`, when the checkpoint was written.
 void require_same_machine(const std::filesystem::path& path, const MachineUse& then, const MachineUse& now);

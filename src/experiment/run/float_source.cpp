@@ -9,7 +9,6 @@
 
 #include "octet/base/counted.h"
 #include "octet/base/error.h"
-#include "octet/base/file.h"
 #include "octet/base/utf8.h"
 #include "octet/data/dataset.h"
 #include "octet/experiment/file/run_directory.h"
@@ -41,8 +40,7 @@ void read_header(const fs::path& file, Sight& sight) {
 
 void read_hashes(const RunDirectory& directory, Sight& sight) {
   if (!fs::exists(directory.manifest())) return;
-  const Document manifest =
-      parse_json(read_file(directory.manifest(), DocumentLimits().max_bytes), directory.manifest().string());
+  const Document manifest = read_manifest(directory);
   const Document& data = manifest.at("data");
   sight.train_sha256 = data.at("train").at("sha256").as_string();
   sight.test_sha256 = data.at("test").at("sha256").as_string();

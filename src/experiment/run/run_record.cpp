@@ -7,6 +7,7 @@
 
 #include "octet/base/error.h"
 #include "octet/base/file.h"
+#include "octet/base/file_format.h"
 #include "octet/base/utf8.h"
 #include "octet/compat/create_quant_retrain_model.h"
 #include "octet/experiment/run/finite.h"
@@ -85,8 +86,13 @@ MachineUse this_machine(std::int64_t from_step) {
   return {.from_step = from_step, .onednn = info.onednn_version, .isa = info.isa};
 }
 
-Document read_manifest(const RunDirectory& directory) {
-  return parse_json(read_file(directory.manifest(), DocumentLimits().max_bytes), directory.manifest().string());
+/// What a log says of its format. One whose first line is damaged is taken to be of ours, as its run goes on.
+std::string format_in(const std::string& line) {
+  try {
+    return parse_json(line, "").at(kFormatKey).as_string();
+  } catch (const Error&) {
+    return to_text(kLogFormat);
+  }
 }
 
 /// Removes what a run left half made that was killed while it wrote a checkpoint.
@@ -156,6 +162,7 @@ void RunRecord::find_run() {
     for (const Document& warning : warnings->items()) warnings_.push_back(warning.as_string());
   checkpoint_ = std::move(found->checkpoint);
   const CheckpointHeader& header = checkpoint_->header;
+  require_same_numerics(*checkpoint_, experiment_.quantization ? "retrain" : "train");
   require_same(checkpoint_->path, "experiment", header.experiment, experiment_document_);
   require_same(checkpoint_->path, "data", header.data, data_);
   if (!options_.allow_other_machine)
@@ -192,6 +199,7 @@ Progress RunRecord::begin_new() {
   write_file_atomically(directory_.experiment(), to_json(experiment_document_, kIndent) + '\n');
   if (!network_.quant_config.empty()) write_file_atomically(directory_.quant_config(), network_.quant_config);
   log_.emplace(directory_.log(), 0);
+  log_->append(Document::map({{"event", "log"}, {kFormatKey, to_text(kLogFormat)}}));
   return progress;
 }
 
@@ -225,6 +233,8 @@ Progress RunRecord::resume(Optimizer& optimizer) {
 void RunRecord::read_epochs(const Progress& progress) {
   std::ifstream file(directory_.log());
   for (std::string line; std::getline(file, line);) {
+    if (line.find(R"("event": "log")") != std::string::npos)
+      require_readable(kLogFormat, format_in(line), directory_.log().string());
     if (line.find(R"("event": "epoch")") == std::string::npos) continue;
     try {
       const Document entry = parse_json(line, directory_.log().string());
@@ -271,6 +281,7 @@ void RunRecord::save_checkpoint(Progress& progress, Optimizer& optimizer) {
                      {.experiment = experiment_document_,
                       .data = data_,
                       .progress = progress,
+                      .octet_version = system_info().octet_version,
                       .quant_config = network_.quant_config,
                       .float_weights_sha256 = network_.float_weights_sha256},
                      *network_.module, optimizer);
@@ -322,7 +333,7 @@ void RunRecord::write_manifest(const Progress& progress, const Outcome& outcome)
   data.add("class_names", class_names_);
   data.add("left_out", left_out_);
   for (std::int64_t step : progress.resumed_at) resumed_at.append(step);
-  Document manifest = Document::map({{"format", "octet manifest 1"},
+  Document manifest = Document::map({{kFormatKey, to_text(kManifestFormat)},
                                      {"status", outcome.status},
                                      {"started", progress.started},
                                      {"written", now_utc()},

@@ -2,7 +2,6 @@
 #include "octet/experiment/run/run_weights.h"
 
 #include "octet/base/error.h"
-#include "octet/base/file.h"
 #include "octet/config/document.h"
 #include "octet/experiment/file/run_directory.h"
 #include "octet/experiment/run/checkpoint.h"
@@ -15,9 +14,9 @@ namespace octet::detail {
 namespace {
 
 /// What the manifest says of the run's weights; "" if it says nothing.
-std::string hash_in(const std::filesystem::path& manifest) {
-  if (!std::filesystem::exists(manifest)) return "";
-  const Document document = parse_json(read_file(manifest, DocumentLimits().max_bytes), manifest.string());
+std::string hash_in(const RunDirectory& directory) {
+  if (!std::filesystem::exists(directory.manifest())) return "";
+  const Document document = read_manifest(directory);
   const Document* const hash = document.at("result").find("weights_sha256");
   return hash ? hash->as_string() : "";
 }
@@ -31,10 +30,10 @@ void load_run_weights(Module& module, const std::filesystem::path& path) {
   load_weights(module, file);
   require_finite_weights(module, file.string());
   if (file == path) return;
-  const std::filesystem::path manifest = RunDirectory{path}.manifest();
-  const std::string expected = hash_in(manifest), actual = weights_hash(module);
+  const RunDirectory directory{path};
+  const std::string expected = hash_in(directory), actual = weights_hash(module);
   require(expected.empty() || expected == actual, file.string(), ": are other weights than the run ended with (sha256 ",
-          actual, ", in ", manifest.filename().string(), " ", expected, ")");
+          actual, ", in ", directory.manifest().filename().string(), " ", expected, ")");
 }
 
 void require_same_float_weights(const std::string& now, const std::string& then, const std::filesystem::path& path) {

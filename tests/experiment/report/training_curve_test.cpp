@@ -13,6 +13,7 @@ namespace {
 TEST(TrainingCurve, ReadsStepsAndEpochs) {
   const auto log = test::fresh_path("log.jsonl");
   write_file_atomically(log,
+                        "{\"event\":\"log\",\"format\":\"octet log 1\"}\n"
                         "{\"event\":\"step\",\"step\":2,\"loss\":0.5}\n"
                         "{\"event\":\"epoch\",\"step\":4,\"test_accuracy\":0.25}\n");
   const TrainingCurve curve = read_training_curve(log);

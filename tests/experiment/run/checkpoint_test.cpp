@@ -60,12 +60,11 @@ TEST(Checkpoint, IsNoWeightFile) {
             path.string() + R"(: is no checkpoint: its header has no "format")");
   save_weights(*parts.module, path, {{"format", "pt"}});
   EXPECT_EQ(error_text([&] { detail::read_checkpoint(path); }),
-            path.string() + R"(: the format is "pt", expected "octet checkpoint 3")");
+            path.string() + R"(: the format is "pt", expected "octet checkpoint 4")");
   save_weights(*parts.module, path, {{"format", "octet checkpoint 2"}});
   EXPECT_EQ(error_text([&] { detail::read_checkpoint(path); }),
-            path.string() +
-                R"(: the format is "octet checkpoint 2", expected "octet checkpoint 3"; a run goes on with )" +
-                "the version of Octet that began it");
+            path.string() + R"(: the format is "octet checkpoint 2", which is read no longer; the oldest that is: )" +
+                R"("octet checkpoint 3")");
 }
 
 TEST(Checkpoint, SaysWhereItsHeaderIsDamaged) {
