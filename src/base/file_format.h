@@ -27,7 +27,7 @@ inline constexpr FileFormat kLogFormat = {"octet log", 1};
 /// ONNX files: float, deployed, fake-quantized.
 inline constexpr FileFormat kModelFormat = {"octet model", 1};
 inline constexpr FileFormat kRecordFormat = {"octet record", 1};
-/// The quantization configuration, which says its version as the reference does, "version": 1.
+/// The quantization configuration, which says its version as that of Huawei's AMCT does, "version": 1.
 inline constexpr FileFormat kQuantConfigFormat = {"octet quantization configuration", 1};
 inline constexpr FileFormat kReportFormat = {"octet report", 1};
 inline constexpr FileFormat kBenchFormat = {"octet bench", 1};

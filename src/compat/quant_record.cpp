@@ -20,7 +20,7 @@ namespace octet {
 namespace {
 
 constexpr const char* kForceFp16 = "FORCE_FP16_QUANT";
-// The version is a comment: the reference's record has no field for it, and its reader skips comments.
+// The version is a comment: AMCT's record has no field for it, and its reader skips comments.
 constexpr std::string_view kCommentStart = "# ", kFormatComment = "# octet record ";
 constexpr RealRange kScales = {.min = 0, .open_min = true};
 

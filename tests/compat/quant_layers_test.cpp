@@ -90,7 +90,7 @@ void check_packing(const Golden& c) {
   EXPECT_TRUE(test::equal_bits({unpack_scale(packed)}, test::golden_floats(c.at("unpacked_scale"))));
 }
 
-// What the reference refuses, by the word that its reason begins or ends with.
+// What torch_npu refuses, by the word that its reason begins or ends with.
 std::string argument_of(const std::string& reason) {
   if (reason.ends_with("float16")) return "output_dtype";
   if (reason.ends_with("rint")) return "round_mode";

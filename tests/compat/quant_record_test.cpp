@@ -56,7 +56,7 @@ TEST(QuantRecord, IsReplacedAsAWhole) {
   std::filesystem::remove_all(path.parent_path().parent_path());
 }
 
-// A comment, so that the reference's own reader takes the file.
+// A comment, so that AMCT's own reader takes the file.
 TEST(QuantRecord, SaysItsVersionInItsFirstLine) {
   const std::string text = entry(kGood);
   EXPECT_EQ(parse_record_text("# octet record 1\n" + text, "r.txt", kLayers),

@@ -62,7 +62,7 @@ TEST(EarlierFiles, DeployedOnesHaveTheSameIntegersInEveryLayer) {
   EXPECT_EQ(counts.differences, 0) << counts.first_difference;
 }
 
-/// The reference's own nodes are written for its tools; octet::deploy runs QDQ files.
+/// The nodes of AMCT are written for its tools; octet::deploy runs QDQ files.
 TEST(EarlierFiles, TheReferencesFormatIsRefusedByNode) {
   const std::string file = kFolder + "ascend_deploy_model.onnx";
   EXPECT_EQ(test::error_text([&] { deploy::Model::load(file); }),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where Octet shall differ from the reference, and why: the one list of it. A test that finds a difference names the
-// kind; GoldenReport refuses what is not here. "Q8" is the number that the specification gives a quirk of the
-// reference.
+// Where Octet shall differ from Huawei's AMCT, and why: the one list of it. A test that finds a difference names the
+// kind; GoldenReport refuses what is not here. "Q8" is the number that the specification gives a quirk of
+// AMCT.
 #pragma once
 
 #include <string_view>
@@ -22,11 +22,11 @@ inline const std::vector<GoldenCommentary> kGoldenCommentary = {
 namespace golden_reasons {
 
 inline constexpr std::string_view kNoGradient =
-    "a fixed minimum gets no gradient and stays 0; the reference lets an optimizer move it and resets it";
+    "a fixed minimum gets no gradient and stays 0; AMCT lets an optimizer move it and resets it";
 inline constexpr std::string_view kBothRestored =
-    "clips that cross or nearly meet are both restored; the reference looks for a difference of exactly 0";
+    "clips that cross or nearly meet are both restored; AMCT looks for a difference of exactly 0";
 inline constexpr std::string_view kEvaluation = "evaluation changes no state once there are clips";
-inline constexpr std::string_view kBackward = "the backward of the reference raises; ours works";
+inline constexpr std::string_view kBackward = "the backward of AMCT raises; ours works";
 
 }  // namespace golden_reasons
 
@@ -83,7 +83,7 @@ inline const std::vector<GoldenException> kGoldenExceptions = {
     {"module_trace_*",
      "clips cross twice",
      "Q6",
-     "a maximum below 0 and a minimum above it are both restored; the reference restores the maximum",
+     "a maximum below 0 and a minimum above it are both restored; AMCT restores the maximum",
      {},
      golden_kinds::clips_are_learned,
      {"variants.*"}},

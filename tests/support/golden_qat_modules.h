@@ -99,7 +99,7 @@ inline std::unique_ptr<Module> golden_float_module(const std::string& type, cons
 }
 
 /// "Conv2dQAT", "ConvTranspose2dQAT" or "LinearQAT" around a float module, with the configuration as it would stand in
-/// a file. Its evaluation sets clips, as the reference's does.
+/// a file. Its evaluation sets clips, as AMCT's does.
 inline std::unique_ptr<Module> golden_qat_module(const std::string& type, const Module& module,
                                                  const GoldenJson& config) {
   const std::string text = config.dump();

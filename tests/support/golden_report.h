@@ -58,7 +58,7 @@ class GoldenReport {
     for (const Golden& one : at(section).elements()) run(one, name_of(one), [&] { check(one); });
   }
 
-  /// Notes that the case differs from the reference in a way that the list has under `kind`; `detail` is for people.
+  /// Notes that the case differs from AMCT in a way that the list has under `kind`; `detail` is for people.
   void except(std::string_view kind, const std::string& detail = "") {
     const auto entry = std::ranges::find(exceptions_, kind, &GoldenException::kind);
     if (entry == exceptions_.end()) {
