@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin face: what it does is in scripts/ and in the CMake presets.
 .DEFAULT_GOAL := help
-.PHONY: demo test test-golden exactness crash-test bench-train bench-qat bench-int8 bench-load same-bits check-pytorch format check-format fuzz help dependencies configure
+.PHONY: demo test test-golden exactness crash-test bench-train bench-qat bench-int8 bench-load bench-evaluation bench-planning same-bits check-pytorch format check-format fuzz help dependencies configure
 
 JOBS ?= $(shell nproc)
 BUILD := cmake --build --preset release --parallel $(JOBS)
@@ -54,6 +54,16 @@ bench-int8: configure ## time int8 inference against ONNX Runtime and PyTorch
 bench-load: configure ## run one int8 model from eight threads for a minute
 	@$(BUILD) --target bench_load
 	build/release/bench_load tests/data/onnx/resnet20_ort_qdq_u8s8.onnx
+
+bench-evaluation: configure ## time the evaluation of converted ResNets, one image and a batch
+	@$(BUILD) --target bench_qat_evaluation
+	for model in resnet20 resnet18; do for batch in 1 32; do \
+	  printf '%s, batch %s: ' $$model $$batch; echo 10 | build/release/bench_qat_evaluation $$model $$batch | tail -1; \
+	done; done
+
+bench-planning: configure ## time single images while other batch sizes of the model are planned
+	@$(BUILD) --target bench_planning
+	build/release/bench_planning tests/data/onnx/resnet20_ort_qdq_u8s8.onnx
 
 same-bits: configure ## show that results do not depend on threads or interruptions
 	@scripts/install_dependencies.sh --python
