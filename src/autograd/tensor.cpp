@@ -26,13 +26,14 @@ float* TensorBody::values() const {
   if (s.has_values()) return s.values.load(std::memory_order_relaxed);
   const std::scoped_lock lock(s.filling);
   if (s.has_values()) return s.values.load(std::memory_order_relaxed);
+  const std::shared_ptr<const Recipe> recipe = s.recipe;
   const FloatEnvironment numbers;
-  const ContextSwitch where(s.recipe->where());
-  const ContextScope op(s.recipe->op());
+  const ContextSwitch where(recipe->where());
+  const ContextScope op(recipe->op());
   auto made = std::make_shared<kernels::Buffer>(kernels::Buffer::floats(size()));
-  s.recipe->fill(*this, made->floats());
+  recipe->fill(*this, made->floats());
   s.set(std::move(made));
-  if (!s.recipe->outlives_values()) s.recipe = nullptr;
+  if (!recipe->outlives_values()) s.recipe = nullptr;
   return s.buffer->floats();
 }
 
