@@ -47,12 +47,13 @@ struct TapeNode {
 /// What quantizers made of a tensor, see quantized_twin.h.
 struct Twins {
   struct Twin {
-    std::uint64_t quantizer, version;
-    bool has_history;
+    std::uint64_t quantizer, claim, version;
+    int history;
     std::weak_ptr<TensorBody> quantized;
     std::vector<const void*> readers;
   };
   std::mutex lock;
+  std::uint64_t claims = 0;
   std::vector<Twin> all;
 };
 
@@ -63,7 +64,9 @@ struct TensorBody {
   bool requires_grad = false;
   Tensor grad;
   std::shared_ptr<TapeNode> node;
-  std::uint64_t quantizer = 0;  ///< which one made it, 0: none
+  struct {
+    std::uint64_t quantizer = 0, grid = 0, version = 0;
+  } made_by;  ///< which quantizer, 0: none; on which grid; the version that its values had then
   Twins twins;
 
   TensorBody() = default;

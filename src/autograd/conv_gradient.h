@@ -21,8 +21,13 @@ class ConvGradient final : public Recipe {
   double product(const std::uint8_t* m) const;
 
  private:
+  const float* weight() const { return w_values_ ? w_values_->floats() : w_.values().data(); }
+
   kernels::ConvShape shape_;
-  Tensor w_, dy_;
+  Tensor w_;           // where it has integers
+  Snapshot w_values_;  // where it has not
+  Snapshot dy_;
+  std::int64_t results_;
 };
 
 /// The recipe of t if it is such a gradient and not computed yet, else null.

@@ -146,16 +146,21 @@ Tensor linear_result(const kernels::LinearShape& s, const Shape& shape, const Te
 namespace detail {
 
 ConvGradient::ConvGradient(const char* op, const kernels::ConvShape& shape, const Tensor& w, const Tensor& dy)
-    : Recipe(op), shape_(shape), w_(w), dy_(dy) {}
+    : Recipe(op),
+      shape_(shape),
+      w_(octet::weight_integers(w) ? w : Tensor()),
+      w_values_(w_.defined() ? nullptr : snapshot(w)),
+      dy_(snapshot(dy)),
+      results_(dy.size()) {}
 
 void ConvGradient::fill(const TensorBody&, float* values) const {
-  kernels::conv_backward_data(shape_, w_.values().data(), dy_.values().data(), values);
+  kernels::conv_backward_data(shape_, weight(), dy_->floats(), values);
 }
 
 double ConvGradient::product(const float* m) const {
-  const kernels::Buffer y = kernels::Buffer::floats(dy_.size());
-  kernels::conv_forward(shape_, m, w_.values().data(), nullptr, y.floats());
-  return kernels::dot(dy_.size(), y.floats(), dy_.values().data());
+  const kernels::Buffer y = kernels::Buffer::floats(results_);
+  kernels::conv_forward(shape_, m, weight(), nullptr, y.floats());
+  return kernels::dot(results_, y.floats(), dy_->floats());
 }
 
 double ConvGradient::product(const std::uint8_t* m) const {
@@ -166,13 +171,13 @@ double ConvGradient::product(const std::uint8_t* m) const {
     std::copy_n(m, inputs, floats.floats());
     return product(floats.floats());
   }
-  const kernels::Buffer y = kernels::Buffer::floats(dy_.size());
+  const kernels::Buffer y = kernels::Buffer::floats(results_);
   const std::vector<float> zeros(static_cast<std::size_t>(channels), 0.0F);
   kernels::int8_conv(shape_, {m, 0}, integers->data(), y.floats());
-  kernels::epilogue_forward({dy_.size() / channels, channels},
+  kernels::epilogue_forward({results_ / channels, channels},
                             {{y.floats(), zeros.data(), integers->scales.data(), zeros.data()}, {}}, kernels::kNoClamp,
                             y.floats());
-  return kernels::dot(dy_.size(), y.floats(), dy_.values().data());
+  return kernels::dot(results_, y.floats(), dy_->floats());
 }
 
 const ConvGradient* conv_gradient_of(const Tensor& t) {

@@ -128,6 +128,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, cons
   }
 
   const Tensor running[] = {running_mean, running_var};
+  if (params.training && running_mean.defined())
+    for (Tensor t : running) t.mutable_values();  // may take memory: before anything has happened
   const auto attributes = [params] { return attributes_of(params); };
   Tensor y = record_epilogue(ops::kBatchNorm, x, {{{.norm = std::move(state)}}}, attributes, running);
   if (params.training && running_mean.defined()) {  // last, when nothing can fail any more

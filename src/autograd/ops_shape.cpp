@@ -2,6 +2,7 @@
 // Ops that move values without changing them.
 #include "octet/autograd/body.h"
 #include "octet/autograd/execution_families.h"
+#include "octet/autograd/integers.h"
 #include "octet/autograd/op_checks.h"
 #include "octet/autograd/ops.h"
 #include "octet/autograd/tape.h"
@@ -89,6 +90,8 @@ namespace {
 
 // x's values under another shape of equal size, not copied.
 Tensor shared(const Tensor& x, const Shape& shape, Layout layout) {
+  // The integers of a weight lie by its shape: under another one their floats go on alone.
+  if (weight_integers(x) && shape != x.shape()) return shared(x.clone(), shape, layout);
   x.values();  // a recipe fills values of the shape that it was made for
   auto body = std::make_shared<detail::TensorBody>();
   body->shape = shape;

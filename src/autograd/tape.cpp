@@ -55,8 +55,6 @@ Tensor record(const char* op, Tensor output, std::span<const Tensor> inputs, con
               Backward backward) {
   if (TraceRecorder* trace = TraceRecorder::active())
     trace->note(op, output, inputs, attributes ? attributes() : Attributes{});
-  // Whoever wrote the result has done so.
-  if (detail::Storage& s = *output.body()->storage; output.body()->storage.use_count() == 1) s.exposed = false;
   if (!recording) return output;
   auto node = std::make_shared<TapeNode>();
   bool needed = false;

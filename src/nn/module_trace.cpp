@@ -12,23 +12,30 @@ namespace octet {
 namespace {
 
 // Buffers and counters of a module: put back when the object dies, also when the run throws. Parameters need no copy,
-// because a forward pass does not write to them.
+// because a forward pass does not write to them. A buffer that nobody wrote to is left alone: for who keeps something
+// made of it, a write is a change.
 class KeepState {
  public:
   explicit KeepState(Module& module) : counters_(module.named_counters()) {
     for (const NamedTensor& buffer : module.named_buffers())
-      buffers_.emplace_back(buffer.tensor, buffer.tensor.clone());
+      buffers_.push_back({buffer.tensor, buffer.tensor.clone(), buffer.tensor.version()});
     for (const NamedCounter& counter : counters_) counts_.push_back(*counter.value);
   }
   ~KeepState() {
-    for (auto& [live, copy] : buffers_) std::ranges::copy(std::as_const(copy).values(), live.mutable_values().begin());
+    for (Buffer& b : buffers_)
+      if (b.live.version() != b.version)
+        std::ranges::copy(std::as_const(b.copy).values(), b.live.mutable_values().begin());
     for (std::size_t i = 0; i < counters_.size(); ++i) *counters_[i].value = counts_[i];
   }
   KeepState(const KeepState&) = delete;
   KeepState& operator=(const KeepState&) = delete;
 
  private:
-  std::vector<std::pair<Tensor, Tensor>> buffers_;
+  struct Buffer {
+    Tensor live, copy;
+    std::uint64_t version;
+  };
+  std::vector<Buffer> buffers_;
   std::vector<NamedCounter> counters_;
   std::vector<std::int64_t> counts_;
 };

@@ -71,7 +71,7 @@ void Optimizer::step() {
       require(gradient.shape() == tensor.shape() && gradient.layout() == tensor.layout(), name_, ": the gradient of ",
               name, " has another shape or layout (gradient ", gradient.shape(), ", parameter ", tensor.shape(), ")");
       gradient.values();
-      tensor.values();
+      Tensor(tensor).mutable_values();  // may have to leave the old values to a result that is still to be computed
     }
   std::size_t index = 0;
   for (const ParameterGroup& group : groups_)

@@ -129,6 +129,8 @@ LoadReport load_state(const safetensors::File& file, std::span<const StateEntry>
       integers.push_back(entry->counter ? file.integers(*in_file).front() : 0);
       floats.push_back(entry->counter ? std::vector<float>() : file.floats(*in_file));
     }
+    for (const auto& [entry, in_file] : matches)
+      if (!entry->counter) Tensor(entry->tensor).mutable_values();  // may take memory, too
     for (std::size_t i = 0; i < matches.size(); ++i) {
       const StateEntry& entry = *matches[i].first;
       if (entry.counter)

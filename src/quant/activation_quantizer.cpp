@@ -13,6 +13,7 @@
 #include "octet/quant/activation_quantizer.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -55,11 +56,15 @@ UlqGrid ActivationQuantizer::grid() const {
 }
 
 Tensor ActivationQuantizer::operator()(const Tensor& x, StateUse use, const void* reader, Readers readers) {
-  if (made_by(x, id_)) return x;
-  const TwinClaim claim = claim_twin(x, id_, reader);
+  const auto clips = [&] {  // other clips, another grid
+    return std::uint64_t{std::bit_cast<std::uint32_t>(state_.clip_max.item())} << 32 |
+           std::bit_cast<std::uint32_t>(state_.clip_min.item());
+  };
+  if (made_by(x, id_, clips())) return x;
+  const TwinClaim claim = claim_twin(x, id_, clips(), reader);
   if (claim.quantized.defined()) return claim.quantized;
   Tensor y = quantize(x, claim.again ? StateUse::kKeep : use, readers);
-  if (!y.same_as(x)) keep_twin(x, id_, y);  // what was passed on is not quantized
+  if (!y.same_as(x)) keep_twin(x, id_, clips(), claim, y);  // what was passed on is not quantized
   return y;
 }
 

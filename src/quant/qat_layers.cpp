@@ -148,8 +148,10 @@ EvaluationWeights::Made QatModule::evaluation_weights(float input_scale) const {
   EvaluationWeights::Sources sources{{weight(), bias(), wts_.stored_scales()},
                                      {static_cast<double>(input_scale), as_floats ? 1.0 : 0.0,
                                       cur_batch_ > 0 ? 1.0 : 0.0, static_cast<double>(s_rec_flag_)}};
-  if (const BatchNorm2d* const bn = batch_norm())
+  if (const BatchNorm2d* const bn = batch_norm()) {
     sources.tensors.insert(sources.tensors.end(), {bn->weight(), bn->bias(), bn->running_mean(), bn->running_var()});
+    sources.numbers.push_back(static_cast<double>(bn->options().eps));
+  }
   return kept_.get(std::move(sources), [&] {
     IntegerLayer made = integers(input_scale);
     std::vector<float> bias_values;

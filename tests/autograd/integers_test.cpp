@@ -216,6 +216,17 @@ TEST(Integers, WritingToATensorDropsThem) {
   EXPECT_EQ(w.values()[1], before[1]);
 }
 
+// Its scales are those of its rows.
+TEST(Integers, OfAWeightEndAtAnotherShape) {
+  Rng rng(8);
+  const Tensor w = quantized_weight({8, 4}, rng), x = random_activation({3, 8}, rng);
+  const Tensor xq = quantize_activation("Test", x, Tensor(), Tensor(), grid_between(-1.0F, 1.0F), Readers::kMany);
+  const Tensor other = reshape(w, {4, 8});
+  EXPECT_EQ(weight_integers(other), nullptr);
+  const std::vector<float> expected = linear(xq.clone(), Tensor::from_values({4, 8}, w.to_vector()), {}).to_vector();
+  EXPECT_EQ(linear(xq, other, {}).to_vector(), expected);
+}
+
 TEST(Integers, APendingResultCanBeLookedAtWithoutKeepingIt) {
   Rng rng(9);
   const Norm norm(6);

@@ -84,6 +84,15 @@ TEST(Recipe, HoldsWhatItsInputsWereAlsoForOldPointers) {
   }
 }
 
+TEST(Recipe, HoldsWhatItsInputsWereAlsoOfOpsOfOthers) {
+  Tensor frame = image(-1.0F);
+  float* const pixels = frame.mutable_values().data();
+  const std::vector<float> expected = normalised(image(-1.0F)).to_vector();
+  const Tensor y = normalised(record("camera", frame, {}, nullptr, nullptr));
+  std::fill_n(pixels, 12, 100.0F);
+  EXPECT_EQ(y.to_vector(), expected);
+}
+
 TEST(Recipe, LeavesPointersOfTheTensorAlone) {
   Tensor a = image(-1.0F);
   const float* const before = a.values().data();

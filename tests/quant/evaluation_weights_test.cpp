@@ -80,6 +80,24 @@ TEST(EvaluationWeights, OfALayerFollowAllThatTheyAreMadeOf) {
   EXPECT_GE(moved, 7) << "weight, four of the BatchNorm, two clips";
 }
 
+// What the layer quantized once is no longer its input once its clips have moved.
+TEST(EvaluationWeights, ReadWhatIsOnTheGridOfToday) {
+  Rng rng(3);
+  Sequential net;
+  net.append<Conv2d>({.in_channels = 3, .out_channels = 4, .kernel_size = 3}, rng);
+  const std::string config = quant_retrain_config_text(net, images(), SimplifiedConfig()).json;
+  const std::unique_ptr<Module> model = quant_retrain_model(config, "config", net, images()).module;
+  evaluated(*model);
+  model->eval();
+  const NoGrad no_grad;
+  auto& layer = dynamic_cast<QatModule&>(model->at("0"));
+  const Tensor quantized = layer.filter_input(images());
+  EXPECT_TRUE(layer.filter_input(quantized).same_as(quantized));
+  for (const NamedTensor& one : layer.own_parameters())
+    if (one.name == "acts_clip_max") Tensor(one.tensor).mutable_values()[0] *= 0.25F;
+  EXPECT_EQ(layer(quantized).to_vector(), layer(quantized.clone()).to_vector());
+}
+
 TEST(EvaluationWeights, OfALayerFollowTheArithmetic) {
   Rng rng(3);
   Sequential net;

@@ -136,7 +136,8 @@ TEST_F(Threads, EvaluateOneConvertedModel) {
       for (int i = 0; i < 4; ++i)
         EXPECT_EQ(evaluated(*converted, (t + i) % 2 ? x : more), (t + i) % 2 ? expected : expected_of_three);
     });
-    // With a tape of its own each, too.
+    // With a tape of its own each, too. (Gradients of shared leaves would be added up by all.)
+    for (Tensor parameter : converted->parameters()) parameter.set_requires_grad(false);
     on_threads([&](int) {
       Tensor own = x.clone();
       own.set_requires_grad();
