@@ -45,8 +45,7 @@ Tensor pad2d(const Tensor& x, Size2 padding, PaddingMode mode);
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                   const Tensor& running_var, const BatchNormParams& params);
 
-// ---- element-wise (ops_elementwise.cpp; relu, relu6, clip, add: ops_fused.cpp; dropout: ops_random.cpp)
-// -------------------------
+// ---- element-wise (ops_elementwise.cpp; clamps and add: ops_fused.cpp; dropout: ops_random.cpp) -------------------
 
 Tensor relu(const Tensor& x);
 /// min(max(x, 0), 6).

@@ -99,17 +99,5 @@ TEST(QuantRecord, RefusesWhatCannotBeDeployedAndSaysWhere) {
   EXPECT_EQ(error_of("\xFF"), "r.txt:1:1: a byte of this line is not UTF-8");
 }
 
-TEST(QuantRecord, RoundsScalesToFloat16OrItsSquares) {
-  EXPECT_EQ(fp16_scale(1.0F), 1.0F);
-  EXPECT_EQ(fp16_scale(1.0F + 0x1p-11F), 1.0F);  // a tie, to even
-  EXPECT_EQ(fp16_scale(1.0F + 0x1p-11F + 0x1p-20F), 1.0F + 0x1p-10F);
-  EXPECT_EQ(fp16_scale(65504.0F), 65504.0F);
-  EXPECT_EQ(fp16_scale(0x1p-14F), 0x1p-14F);
-  EXPECT_EQ(fp16_scale(0x1p-20F), 0x1p-20F);  // the root is 2^-10
-  const float beyond = fp16_scale(1e6F);
-  EXPECT_EQ(beyond, 1000.0F * 1000.0F);
-  EXPECT_NEAR(fp16_scale(3e-5F), 3e-5F, 3e-5F * 0x1p-10F);
-}
-
 }  // namespace
 }  // namespace octet

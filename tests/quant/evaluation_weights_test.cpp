@@ -80,15 +80,21 @@ TEST(EvaluationWeights, OfALayerFollowAllThatTheyAreMadeOf) {
   EXPECT_GE(moved, 7) << "weight, four of the BatchNorm, two clips";
 }
 
-// What the layer quantized once is no longer its input once its clips have moved.
-TEST(EvaluationWeights, ReadWhatIsOnTheGridOfToday) {
+// One layer, with clips, in evaluation mode.
+std::unique_ptr<Module> converted_convolution() {
   Rng rng(3);
   Sequential net;
   net.append<Conv2d>({.in_channels = 3, .out_channels = 4, .kernel_size = 3}, rng);
   const std::string config = quant_retrain_config_text(net, images(), SimplifiedConfig()).json;
-  const std::unique_ptr<Module> model = quant_retrain_model(config, "config", net, images()).module;
+  std::unique_ptr<Module> model = quant_retrain_model(config, "config", net, images()).module;
   evaluated(*model);
   model->eval();
+  return model;
+}
+
+// What the layer quantized once is no longer its input once its clips have moved.
+TEST(EvaluationWeights, ReadWhatIsOnTheGridOfToday) {
+  const std::unique_ptr<Module> model = converted_convolution();
   const NoGrad no_grad;
   auto& layer = dynamic_cast<QatModule&>(model->at("0"));
   const Tensor quantized = layer.filter_input(images());
@@ -99,13 +105,7 @@ TEST(EvaluationWeights, ReadWhatIsOnTheGridOfToday) {
 }
 
 TEST(EvaluationWeights, OfALayerFollowTheArithmetic) {
-  Rng rng(3);
-  Sequential net;
-  net.append<Conv2d>({.in_channels = 3, .out_channels = 4, .kernel_size = 3}, rng);
-  const std::string config = quant_retrain_config_text(net, images(), SimplifiedConfig()).json;
-  const std::unique_ptr<Module> model = quant_retrain_model(config, "config", net, images()).module;
-  evaluated(*model);
-  model->eval();
+  const std::unique_ptr<Module> model = converted_convolution();
   const std::vector<float> in_int8 = evaluated(*model);
   const test::ForwardIn floats(QuantizedForward::kFloat);
   const std::vector<float> in_floats = evaluated(*model);
